@@ -43,7 +43,7 @@ class Example:
 
     @property
     def question(self) -> str:
-        """The text of the last user turn, which similarity and duplicates look at; all turns if there is no user turn."""
+        """The text of the last user turn, which similarity looks at; all turns if there is no user turn."""
         for message in reversed(self.messages):
             if message.role == "user":
                 return message.content
@@ -122,16 +122,10 @@ class Request:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of everything that decides the answer but the weights' own bytes: the key of the answer cache."""
-        constraint = self.decoding.constraint
-        shape: Any = constraint.values if isinstance(constraint, Labels) else constraint.schema if constraint else None
+        """SHA-256 of what is asked: messages and decoding. Who is asked (weights, adapter) is not in it."""
         d = self.decoding
-        parts = [
-            self.model,
-            self.adapter,
-            [[m.role, m.content] for m in self.messages],
-            [shape, d.max_tokens, d.temperature, d.seed],
-        ]
+        shape: Any = d.constraint.values if isinstance(d.constraint, Labels) else d.constraint and d.constraint.schema
+        parts = [[[m.role, m.content] for m in self.messages], [shape, d.max_tokens, d.temperature, d.seed]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -158,7 +152,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that can answer: base model + optional instructions + optional shown examples + optional adapter + decoding."""
+    """Something that can answer: a base model, and optionally instructions, shown examples and an adapter."""
 
     name: str
     model: str

@@ -65,7 +65,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """Everything the verdict and the report need. `row_ids` are example ids of the test split, in order."""
+    """Everything the verdict and the report need. `row_ids` are example ids of the test split, in order.
+
+    trivial_score: main metric on the test rows of always giving the most frequent training answer; None: not measured.
+    """
 
     task: str
     metric: str
@@ -78,6 +81,7 @@ class BenchResult:
     n_train: int = 0
     general_base: Estimate | None = None
     notes: tuple[str, ...] = field(default=())
+    trivial_score: float | None = None
 
     def to_json(self) -> Json:
         return dataclasses.asdict(self)
@@ -108,7 +112,10 @@ class BenchResult:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which candidate to use, by the rule in `verdict.py`, with reasons in words. `use` is a candidate's name."""
+    """Which candidate to use, by the rule in `verdict.py`, with reasons in words. `use` is a candidate's name.
+
+    rows_needed: test rows in all that would likely settle the cheapest undecided candidate; None if all is settled.
+    """
 
     use: str
     advice: str
@@ -116,6 +123,7 @@ class Verdict:
     indicative: bool
     margin: float
     break_even_calls: float | None = None
+    rows_needed: int | None = None
 
     def to_json(self) -> Json:
         return dataclasses.asdict(self)

@@ -1,0 +1,84 @@
+"""Type a message and press Enter; Ctrl-C stops an answer, Ctrl-D or /exit leaves, /new begins anew.
+
+chapeta chat support-triage
+chapeta chat --skill ./my-skill
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+
+from chapeta import config
+from chapeta.errors import BadInput
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", nargs="?", default=config.DEFAULT_MODEL, help=f"deployment, model id or .gguf ({config.DEFAULT_MODEL})"
+    )
+    parser.add_argument(
+        "--skill", metavar="NAME", help="instructions: a skill's folder, or the name of the run that wrote it"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from chapeta.gateway.door import Gateway
+    from chapeta.types import Message
+
+    with Gateway() as gateway:
+        candidate = gateway.candidate(arguments.model)
+        if arguments.skill:
+            candidate = dataclasses.replace(candidate, system=skill_text(arguments.skill))
+        turns: tuple[Message, ...] = ()
+        while True:
+            question = _read()
+            if question is None or question.strip() == "/exit":
+                return
+            if question.strip() == "/new":
+                turns = ()
+                continue
+            if not question.strip():
+                continue
+            turns = (*turns, Message("user", question))
+            pieces: list[str] = []
+
+            def show(text: str, pieces: list[str] = pieces) -> None:
+                pieces.append(text)
+                print(text, end="", flush=True)
+
+            try:
+                answer = gateway.answer(candidate.render(turns), show)
+            except BadInput as error:
+                turns = turns[:-1]
+                print(error, file=sys.stderr)
+                continue
+            except KeyboardInterrupt:
+                print("  (stopped)")
+                turns = (*turns, Message("assistant", "".join(pieces)))
+                continue
+            usage = answer.usage
+            print(
+                f"\n[{usage.tokens_in} tokens in, {usage.tokens_out} out, {answer.latency_ms / 1000:.1f} s]",
+                file=sys.stderr,
+            )
+            turns = (*turns, Message("assistant", answer.text))
+
+
+def skill_text(name: str) -> str:
+    """The instructions of a skill, by folder or by the run that wrote it."""
+    from pathlib import Path
+
+    from chapeta.skills.file import read_skill
+
+    written = config.runs_dir() / name / "skill" / name
+    return read_skill(written if written.exists() else Path(name)).body
+
+
+def _read() -> str | None:
+    """The next line, None at its end."""
+    try:
+        return input("» " if sys.stdin.isatty() else "")
+    except EOFError:
+        return None

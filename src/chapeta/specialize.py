@@ -1,0 +1,136 @@
+"""The story, from examples to a proven choice. START READING HERE.
+
+    examples → checked and split → candidates → (a Skill is written, a model is tuned) → bench → verdict → deployment
+
+Every line is a stage in `stages/`, and a command: `chapeta check`, `split`, `skill write`, `tune`, `bench`, `verdict`,
+`deploy`. A stage whose inputs have not changed is not done again, and every stage goes on where it was killed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from chapeta import config
+from chapeta.bench.answers import AnswerStore
+from chapeta.bench.results import BenchResult, Verdict
+from chapeta.deployments import candidate_from_json, deploy
+from chapeta.errors import BadInput
+from chapeta.examples.split import Splits
+from chapeta.gateway.door import Gateway
+from chapeta.progress import SILENT, Progress
+from chapeta.stages.bench import bench_stage
+from chapeta.stages.candidates import Parts, build, choose_shots, write_skill_stage
+from chapeta.stages.conclude import conclude
+from chapeta.stages.prepare import split_file, task_of
+from chapeta.stages.run import Run
+from chapeta.stages.tune import Tuned, can_tune, tune_stage
+from chapeta.types import Candidate, Json, Task
+
+TUNING_SHARE = 0.45  # of the time that is left for tuning and bench, under a time limit
+CLOSING_S = 12.0  # kept for figures, report and receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out: the figures, which candidate to use and why, and where everything lies."""
+
+    bench: BenchResult
+    verdict: Verdict
+    report: Path
+    receipt: Path
+    deployment: str
+
+    def to_json(self) -> Json:
+        """The object that `--json` prints; documented in docs/json.md and stable."""
+        candidates = [
+            {
+                "name": c.name,
+                "score": c.score.value,
+                "interval": [c.score.low, c.score.high],
+                "metric": c.metric,
+                "n": c.score.n,
+                "tokens_in": c.tokens_in,
+                "tokens_out": c.tokens_out,
+                "usd_per_1000_calls": c.usd_per_1000_calls,
+                "latency_p50_ms": c.latency_p50_ms,
+                "latency_p95_ms": c.latency_p95_ms,
+                "flexibility": c.flexibility.value if c.flexibility else None,
+            }
+            for c in self.bench.candidates
+        ]
+        verdict = {"use": self.verdict.use, "reasons": list(self.verdict.reasons), "advice": self.verdict.advice}
+        paths = {"report": str(self.report), "receipt": str(self.receipt), "deployment": self.deployment}
+        return {"candidates": candidates, "verdict": verdict, **paths}
+
+
+def specialize(run: Run, progress: Progress = SILENT) -> Outcome:
+    """Everything, from the user's file to the deployed winner. Raises ChapetaError; run again, it goes on."""
+    bench, verdict = prove(run, progress)
+    deploy_candidate(run, verdict.use)
+    return Outcome(bench, verdict, run.folder / "report.html", run.folder / "receipt", run.settings.name)
+
+
+def prove(run: Run, progress: Progress = SILENT) -> tuple[BenchResult, Verdict]:
+    """All but the deployment: figures, verdict, report and receipt."""
+    clock = Clock(run.settings.limit_minutes)
+    with Gateway() as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
+        splits = split_file(run, gateway, progress)
+        task = task_of(run, splits, gateway)
+        candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock)
+        benched = bench_stage(run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline())
+    progress.stage("Verdict")
+    return benched.result, conclude(run, benched, splits, tuned)
+
+
+def make_candidates(
+    run: Run, task: Task, splits: Splits, gateway: Gateway, store: AnswerStore, progress: Progress, clock: Clock
+) -> tuple[list[Candidate], list[Tuned]]:
+    """The candidates of every model: skill written, shown examples chosen, adapter trained."""
+    skill = write_skill_stage(run, task, splits, gateway, progress)
+    wants_tuning = any(name.startswith("tuned") for name in run.settings.candidates)
+    if wants_tuning and not can_tune(splits):
+        progress.say(f"{len(splits.train)} training rows are too few to tune on: no tuned candidate")
+        wants_tuning = False
+    candidates: list[Candidate] = []
+    tuned: list[Tuned] = []
+    for model in run.settings.models:
+        shots = choose_shots(run, model, task, splits, gateway, store, progress)
+        adapter = None
+        if wants_tuning:
+            limit_s = clock.tuning_s(len(run.settings.models))
+            made = tune_stage(run, model, task, splits, gateway, store, progress, limit_s)
+            tuned.append(made)
+            adapter = made.result.adapter_gguf
+        candidates += build(run, model, Parts(model, task, splits.train, skill.body, shots, adapter))
+    return candidates, tuned
+
+
+def deploy_candidate(run: Run, candidate_name: str, as_name: str | None = None) -> str:
+    """Gives a candidate of the bench a name that answers, by default the run's. Returns the name."""
+    candidates = [candidate_from_json(data) for data in run.read("candidates.json", f"bench {run.settings.name}")]
+    found = next((c for c in candidates if c.name == candidate_name), None)
+    if found is None:
+        names = ", ".join(c.name for c in candidates)
+        raise BadInput(f"The run has no candidate '{candidate_name}'.", f"Choose from: {names}.")
+    name = as_name or run.settings.name
+    deploy(name, found)
+    return name
+
+
+class Clock:
+    """The time limit of a run, shared out between tuning and bench. Without a limit everything is None."""
+
+    def __init__(self, limit_minutes: float | None) -> None:
+        self._end = time.monotonic() + 60 * limit_minutes if limit_minutes else None
+
+    def tuning_s(self, models: int) -> float | None:
+        """Seconds for the tuning of one of so many models."""
+        if self._end is None:
+            return None
+        return max(1.0, TUNING_SHARE * (self._end - CLOSING_S - time.monotonic()) / models)
+
+    def bench_deadline(self) -> float | None:
+        """time.monotonic() by which the bench has to be done."""
+        return None if self._end is None else self._end - CLOSING_S

@@ -1,0 +1,92 @@
+"""The first two stages: read and check the user's file, and split it so that nothing leaks into the test rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from chapeta.errors import BadInput
+from chapeta.examples.check import CheckReport, check, good_examples
+from chapeta.examples.columns import Columns
+from chapeta.examples.folder import read_splits, write_splits
+from chapeta.examples.source import Source, open_source
+from chapeta.examples.split import Splits, split
+from chapeta.examples.task import infer_task
+from chapeta.files import sha256, write_json
+from chapeta.gateway.door import Gateway
+from chapeta.progress import SILENT, Progress
+from chapeta.stages.run import Run, Settings, fingerprint
+from chapeta.types import Example, Task
+
+MOST_ROWS_IN_MEMORY = 2_000_000
+
+
+def check_file(
+    file: str, columns: Columns, accepted_bad_share: float, model: str, gateway: Gateway, progress: Progress = SILENT
+) -> CheckReport:
+    """Reads every row of a file and reports on it; bad rows are reported, not raised."""
+    progress.stage("Check")
+    count = token_counter(gateway, model)
+    return check(open_source(file), columns, count, accepted_bad_share=accepted_bad_share, progress=_shares(progress))
+
+
+def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Splits:
+    """Checks and splits the run's source, or reads the splits that were made from the same file and settings."""
+    settings = run.settings
+    source = open_source(settings.source)
+    test_source = open_source(settings.test) if settings.test else None
+    made_from = _made_from(settings, source, test_source)
+    if run.is_current("split/made.json", made_from):
+        progress.stage("Check and split")
+        progress.say("the file has not changed: the splits of the earlier run are kept")
+        return read_splits(run.folder / "split")
+    count = token_counter(gateway, settings.models[0])
+    progress.stage("Check")
+    report = check(
+        source, settings.columns, count, accepted_bad_share=settings.accepted_bad_share, progress=_shares(progress)
+    )
+    report.require_good()
+    progress.say(f"{report.format}: {report.good:,} good rows, {report.bad:,} bad")
+    progress.stage("Split")
+    examples = _examples(source, settings, count)
+    test = _examples(test_source, settings, count) if test_source else None
+    kind = settings.task or infer_task(examples).kind
+    splits = split(examples, settings.seed, test, kind)
+    write_splits(run.folder / "split", splits)
+    report = dataclasses.replace(report, leakage_removed=splits.report.leakage_removed)
+    write_json(run.folder / "check.json", report.to_json())
+    write_json(run.folder / "split" / "made.json", {"made_from": made_from})
+    sizes = f"{len(splits.train):,} rows to train, {len(splits.validation):,} to choose, {len(splits.test):,} to test"
+    progress.say("\n".join((sizes, *splits.report.notes)))
+    return splits
+
+
+def task_of(run: Run, splits: Splits, gateway: Gateway) -> Task:
+    """The task that the training rows ask for."""
+    return infer_task(splits.train, run.settings.task, token_counter(gateway, run.settings.models[0]))
+
+
+def token_counter(gateway: Gateway, model: str) -> Callable[[str], int]:
+    """Counts tokens as the model does."""
+    provider = gateway.provider(model)
+    return lambda text: provider.count_tokens(model, text)
+
+
+def _examples(source: Source, settings: Settings, count: Callable[[str], int]) -> list[Example]:
+    examples = list(good_examples(source, settings.columns, count))
+    if len(examples) > MOST_ROWS_IN_MEMORY:
+        raise BadInput(f"{len(examples):,} rows are more than a run takes.", f"Give at most {MOST_ROWS_IN_MEMORY:,}.")
+    return examples
+
+
+def _made_from(settings: Settings, source: Source, test: Source | None) -> str:
+    hashes = [sha256(Path(s.path)) for s in (source, test) if s is not None]
+    return fingerprint(
+        "split", hashes, settings.seed, settings.task, dataclasses.asdict(settings.columns), settings.models[0]
+    )
+
+
+def _shares(progress: Progress) -> Callable[[str, float], None]:
+    """The examples' own progress (what is done, share of it) as ours."""
+    return lambda title, share: progress.advance(share, 1.0, title)

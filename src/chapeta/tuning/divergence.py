@@ -1,0 +1,64 @@
+"""How far a tuned model has moved from its base: mean KL divergence where the base answers general questions.
+
+A cheap sign of forgetting (*RL's Razor*, arXiv 2509.04259). One model in memory: the base is the same with its adapter
+switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chapeta.tuning import lora
+from chapeta.tuning.batches import Batch, answer_hidden, collate, head_logits, token_budget_batches
+from chapeta.tuning.load import load
+from chapeta.tuning.tokenise import ChatTokeniser, TokenisedRow
+from chapeta.types import Message
+
+Conversation = tuple[tuple[Message, ...], str]
+PLACES_AT_ONCE = 256  # of vocabulary-wide logits, twice: 100 MB for 49,152 words
+
+
+def mean_kl(
+    model_path: Path, adapter_peft: Path, conversations: Sequence[Conversation], batch_tokens: int = 1024
+) -> list[float]:
+    """Mean KL(base ‖ tuned) in nats a token for each conversation (messages, the base model's own answer).
+
+    Measured where each token of the answer, and what follows it, is predicted, after the base's own tokens.
+    """
+    loaded = load(model_path)
+    state, rank, alpha = lora.load_peft(adapter_peft)
+    adapter = lora.inject(loaded.model, rank, alpha, seed=0)
+    lora.load_state(adapter, state)
+    chat = ChatTokeniser(loaded.tokeniser)
+    rows = [_row(chat, messages, answer) for messages, answer in conversations]
+    means = [0.0] * len(rows)
+    with torch.inference_mode():
+        for numbers in token_budget_batches([len(row.ids) for row in rows], batch_tokens):
+            batch = collate([rows[number] for number in numbers], loaded.device)
+            kl_N = _kl(loaded.model, adapter, batch)
+            for place, number in enumerate(numbers):
+                means[number] = float(kl_N[batch.rows_N == place].mean())
+    return means
+
+
+def _row(chat: ChatTokeniser, messages: Sequence[Message], answer: str) -> TokenisedRow:
+    prompt = chat.prompt(messages)
+    prompt_ids = chat.encode(prompt)
+    answer_ids = chat.answer(prompt, prompt_ids, answer)
+    return TokenisedRow((*prompt_ids, *answer_ids), (0.0,) * len(prompt_ids) + (1.0,) * len(answer_ids))
+
+
+def _kl(model: Any, adapter: lora.Adapter, batch: Batch) -> torch.Tensor:
+    tuned_NH = answer_hidden(model, batch)
+    with lora.base_only(adapter):
+        base_NH = answer_hidden(model, batch)
+    pieces = []
+    for base, tuned in zip(base_NH.split(PLACES_AT_ONCE), tuned_NH.split(PLACES_AT_ONCE), strict=True):
+        base_log_NV = head_logits(model, base).log_softmax(-1)
+        tuned_log_NV = head_logits(model, tuned).log_softmax(-1)
+        pieces.append((base_log_NV.exp() * (base_log_NV - tuned_log_NV)).sum(-1))
+    return torch.cat(pieces)

@@ -1,0 +1,185 @@
+"""The automatic choices of a tuning run, each with its reason. Pure: numbers in, recipe out.
+
+Sources: rows-to-rank-and-epochs table synthesised from vendors' practice; learning rate by the Tinker cookbook's rule,
+5e-4 × (2000 / hidden size)^k; capacity by *LoRA Without Regret* (adapter parameters ≥ trained answer tokens).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chapeta.errors import BadInput
+
+PRECISIONS = ("auto", "fp32", "bf16")
+SCHEDULES = ("linear", "cosine")
+MIN_ROWS = 10
+MAX_LEARNING_RATE = 1e-3
+LEARNING_RATE_EXPONENTS = {"llama": 0.781, "qwen2": 0.0775, "qwen3": 0.0775}
+CAUTIOUS_EXPONENT = 0.0775
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """What the recipe needs to know of the base model. `parameters_per_rank`: LoRA parameters that one rank adds."""
+
+    architecture: str
+    hidden_size: int
+    layers: int
+    parameters_per_rank: int
+    context_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataShape:
+    """What the recipe needs to know of the training rows, counted in the model's own tokens."""
+
+    rows: int
+    longest_row_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Settings of one run.
+
+    alpha: the adapter's output is scaled by alpha / rank. warmup_share: share of the steps with rising learning rate.
+    max_tokens: longer rows are left out (and counted). evaluate_every_steps: 0 is at the end of each epoch.
+    validation_rows: at most so many validation rows are scored. replay_rows: the base model's own answers mixed in.
+    micro_batch_tokens: padded tokens of one forward pass, which bounds memory; the batch is summed over such pieces.
+    """
+
+    rank: int
+    alpha: float
+    epochs: float
+    batch_rows: int
+    learning_rate: float
+    max_tokens: int
+    warmup_share: float = 0.05
+    schedule: Literal["linear", "cosine"] = "linear"
+    max_grad_norm: float = 1.0
+    weight_decay: float = 0.0
+    replay_rows: int = 0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    checkpoint_every_steps: int = 25
+    evaluate_every_steps: int = 0
+    validation_rows: int = 256
+    micro_batch_tokens: int = 1024
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field.name, getattr(self, field.name))
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRecipe:
+    """A recipe and, for each setting that was chosen or given, one sentence why."""
+
+    recipe: Recipe
+    reasons: Mapping[str, str]
+
+
+def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, Any] | None = None) -> ChosenRecipe:
+    """The recipe for this data and model; `overrides` (field name → value) win over every automatic choice.
+
+    Raises BadInput for fewer than 10 rows, an unknown setting or a value out of range.
+    """
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    if data.rows < MIN_ROWS:
+        raise BadInput(
+            f"{data.rows} training rows are too few to tune on.", f"Bring at least {MIN_ROWS}, or use a skill."
+        )
+    unknown = set(given) - {field.name for field in dataclasses.fields(Recipe)}
+    if unknown:
+        raise BadInput(f"No recipe setting is called '{min(unknown)}'.", "See `chapeta tune --help`.")
+    chosen: dict[str, tuple[Any, str]] = {
+        "rank": _rank(data, model),
+        "epochs": _epochs(data.rows),
+        "batch_rows": _batch_rows(data.rows),
+        "learning_rate": _learning_rate(model),
+        "max_tokens": _max_tokens(data, model),
+    }
+    rank = given.get("rank", chosen["rank"][0])
+    chosen["alpha"] = (
+        2 * rank if isinstance(rank, int) else rank,
+        "Twice the rank: the adapter's scale is 2 at every rank.",
+    )
+    values = {name: value for name, (value, _) in chosen.items()} | given
+    reasons = {name: reason for name, (_, reason) in chosen.items()} | dict.fromkeys(given, "Given by you.")
+    return ChosenRecipe(Recipe(**values), reasons)
+
+
+def _rank(data: DataShape, model: ModelShape) -> tuple[int, str]:
+    least = 8 if data.rows < 300 else 16
+    enough = next((r for r in (8, 16, 32) if r * model.parameters_per_rank >= data.answer_tokens), 64)
+    if enough > least:
+        return enough, f"{data.answer_tokens:,} trained answer tokens need at least as many adapter parameters."
+    size = least * model.parameters_per_rank
+    return (
+        least,
+        f"{data.rows:,} rows; its {size:,} parameters are room enough for {data.answer_tokens:,} answer tokens.",
+    )
+
+
+def _epochs(rows: int) -> tuple[int, str]:
+    table = ((30, 8), (60, 6), (300, 5), (600, 4), (20_000, 3), (50_000, 2), (math.inf, 1))
+    epochs = next(epochs for below, epochs in table if rows < below)
+    return epochs, f"{rows:,} rows: fewer rows are read more often; the best checkpoint on validation is kept."
+
+
+def _batch_rows(rows: int) -> tuple[int, str]:
+    batch = 4 if rows < 60 else 8 if rows < 1_000 else 16
+    return batch, f"{rows:,} rows: LoRA prefers small batches, and {math.ceil(rows / batch):,} steps an epoch suffice."
+
+
+def _learning_rate(model: ModelShape) -> tuple[float, str]:
+    exponent = LEARNING_RATE_EXPONENTS.get(model.architecture, CAUTIOUS_EXPONENT)
+    rate = 5e-4 * (2000 / model.hidden_size) ** exponent
+    rule = f"5e-4 × (2000 / {model.hidden_size})^{exponent} for {model.architecture}"
+    if rate > MAX_LEARNING_RATE:
+        return (
+            MAX_LEARNING_RATE,
+            f"{rule} gives {rate:.1e}; capped, because the rule was not measured on so small a model.",
+        )
+    return float(f"{rate:.2g}"), f"{rule}."
+
+
+def _max_tokens(data: DataShape, model: ModelShape) -> tuple[int, str]:
+    if data.longest_row_tokens > model.context_tokens:
+        return model.context_tokens, f"The model's context; the longest row has {data.longest_row_tokens:,} tokens."
+    return max(data.longest_row_tokens, 2), "The longest row fits the model's context, so no row is left out."
+
+
+_RANGES: dict[str, tuple[float, float, bool]] = {  # lowest, highest, whole number
+    "rank": (1, 512, True),
+    "alpha": (1e-6, 1e6, False),
+    "epochs": (1e-3, 1000, False),
+    "batch_rows": (1, 4096, True),
+    "learning_rate": (1e-8, 1, False),
+    "max_tokens": (2, 1_000_000, True),
+    "warmup_share": (0, 0.9, False),
+    "max_grad_norm": (1e-6, 1e6, False),
+    "weight_decay": (0, 1, False),
+    "replay_rows": (0, 1_000_000, True),
+    "checkpoint_every_steps": (1, 1_000_000, True),
+    "evaluate_every_steps": (0, 1_000_000, True),
+    "validation_rows": (1, 1_000_000, True),
+    "micro_batch_tokens": (16, 1_000_000, True),
+}
+_CHOICES: dict[str, tuple[str, ...]] = {"schedule": SCHEDULES, "precision": PRECISIONS}
+
+
+def _check(name: str, value: Any) -> None:
+    option = name.replace("_", "-")
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise BadInput(f"{option} is '{value}'.", f"Choose one of {', '.join(_CHOICES[name])}.")
+        return
+    low, high, whole = _RANGES[name]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high or (whole and not isinstance(value, int)):
+        kind = "a whole number" if whole else "a number"
+        raise BadInput(f"{option} is {value!r}.", f"Give {kind} from {low:g} to {high:g}.")

@@ -1,0 +1,44 @@
+"""A cheap score of a model in training: would it have answered this row right, token by token, and at what loss?
+
+Teacher-forced: each token of the expected answer must be the most likely one after the expected tokens before it. If
+all are, greedy decoding gives exactly this answer; so the rate is free decoding's exact match, from one forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from chapeta.tuning.batches import answer_hidden, collate, head_logits, token_budget_batches
+from chapeta.tuning.tokenise import TokenisedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """exact_match: share of rows whose taught tokens are all most likely. loss: weighted mean over them, in nats."""
+
+    exact_match: float
+    loss: float
+    row_matches: tuple[bool, ...]
+
+
+def validate(model: Any, rows: Sequence[TokenisedRow], device: torch.device, batch_tokens: int = 1024) -> Validation:
+    """Scores rows (at least one) with the model as it is."""
+    lengths = [len(row.ids) for row in rows]
+    matches = [True] * len(rows)
+    loss_sum, weight_sum = 0.0, 0.0
+    with torch.inference_mode():
+        for numbers in token_budget_batches(lengths, batch_tokens):
+            batch = collate([rows[number] for number in numbers], device)
+            logits_NV = head_logits(model, answer_hidden(model, batch))
+            losses_N = functional.cross_entropy(logits_NV, batch.targets_N, reduction="none")
+            loss_sum += float((losses_N * batch.weights_N).sum())
+            weight_sum += float(batch.weights_N.sum())
+            wrong_N = logits_NV.argmax(-1) != batch.targets_N
+            for number in set(batch.rows_N[wrong_N].tolist()):
+                matches[numbers[number]] = False
+    return Validation(sum(matches) / len(rows), loss_sum / weight_sum, tuple(matches))

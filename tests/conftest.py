@@ -1,0 +1,47 @@
+"""What the tests share: the real embedded model, pulled once into a data directory that the machine keeps."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the weights, kept between runs of the tests so that they are downloaded once a machine."""
+    kept = os.environ.get("CHAPETA_TEST_CACHE")
+    folder = Path(kept) if kept else Path(__file__).parents[1] / ".cache" / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def embedded_model(models_home: Path) -> Path:
+    """The GGUF file of the embedded model: the real one, not a small stand-in."""
+    given = os.environ.get("CHAPETA_TEST_MODEL")
+    if given:
+        return Path(given)
+    from chapeta.engine import weights
+
+    before = os.environ.get("CHAPETA_HOME")
+    os.environ["CHAPETA_HOME"] = str(models_home)
+    try:
+        return weights.ensure("smollm2-135m")
+    finally:
+        if before is None:
+            del os.environ["CHAPETA_HOME"]
+        else:
+            os.environ["CHAPETA_HOME"] = before
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_home: Path, embedded_model: Path) -> Path:
+    """An empty data directory with the embedded model already in it (a link to the one copy)."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    if not os.environ.get("CHAPETA_TEST_MODEL"):
+        (folder / "models").symlink_to(models_home / "models")
+    monkeypatch.setenv("CHAPETA_HOME", str(folder))
+    return folder

@@ -1,0 +1,90 @@
+"""The automatic choices, against the table they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chapeta.errors import BadInput
+from chapeta.tuning.recipe import DataShape, ModelShape, choose_recipe
+
+SMOL = ModelShape("llama", 576, 30, 305_280, 8192)
+QWEN = ModelShape("qwen2", 896, 24, 549_888, 32768)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rank", "epochs", "batch_rows"),
+    [
+        (10, 8, 8, 4),
+        (59, 8, 6, 4),
+        (60, 8, 5, 8),
+        (299, 8, 5, 8),
+        (300, 16, 4, 8),
+        (600, 16, 3, 8),
+        (1_000, 16, 3, 16),
+        (10_003, 16, 3, 16),
+        (20_000, 16, 2, 16),
+        (50_000, 16, 1, 16),
+    ],
+)
+def test_rows_decide_rank_epochs_and_batch(rows: int, rank: int, epochs: int, batch_rows: int) -> None:
+    recipe = choose_recipe(DataShape(rows, 80, rows * 6), SMOL).recipe
+    assert (recipe.rank, recipe.alpha, recipe.epochs, recipe.batch_rows) == (rank, 2 * rank, epochs, batch_rows)
+
+
+@pytest.mark.parametrize(
+    ("model", "rate"),
+    [
+        (SMOL, 1e-3),  # the rule gives 5e-4 × 3.472^0.781 = 1.32e-3, above the cap
+        (QWEN, 5.3e-4),  # 5e-4 × 2.232^0.0775 = 5.32e-4
+        (ModelShape("llama", 2048, 16, 1, 8192), 4.9e-4),
+        (ModelShape("llama", 4096, 32, 1, 8192), 2.9e-4),
+    ],
+)
+def test_learning_rate_follows_the_published_rule(model: ModelShape, rate: float) -> None:
+    assert choose_recipe(DataShape(500, 80, 3000), model).recipe.learning_rate == pytest.approx(rate)
+
+
+def test_many_answer_tokens_ask_for_a_larger_rank() -> None:
+    chosen = choose_recipe(DataShape(20_000, 900, 9_000_000), SMOL)
+    assert chosen.recipe.rank == 32
+    assert "9,000,000" in chosen.reasons["rank"]
+
+
+def test_every_choice_has_a_reason_and_given_values_win() -> None:
+    chosen = choose_recipe(DataShape(500, 80, 3000), SMOL, {"rank": 4, "schedule": "cosine", "epochs": None})
+    assert (chosen.recipe.rank, chosen.recipe.alpha, chosen.recipe.schedule) == (4, 8, "cosine")
+    assert chosen.reasons["rank"] == chosen.reasons["schedule"] == "Given by you."
+    assert {"rank", "alpha", "epochs", "batch_rows", "learning_rate", "max_tokens"} <= set(chosen.reasons)
+
+
+def test_rows_beyond_the_context_set_the_limit_to_it() -> None:
+    assert choose_recipe(DataShape(500, 9000, 3000), SMOL).recipe.max_tokens == 8192
+    assert choose_recipe(DataShape(500, 77, 3000), SMOL).recipe.max_tokens == 77
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"rank": 0},
+        {"rank": 2.5},
+        {"rank": "8"},
+        {"learning_rate": float("nan")},
+        {"learning_rate": -1e-4},
+        {"epochs": 0},
+        {"batch_rows": True},
+        {"schedule": "step"},
+        {"precision": "fp8"},
+        {"color": 1},
+    ],
+)
+def test_impossible_values_are_refused_by_name(overrides: dict[str, Any]) -> None:
+    name = next(iter(overrides)).replace("_", ".")
+    with pytest.raises(BadInput, match=name):
+        choose_recipe(DataShape(500, 80, 3000), SMOL, overrides)
+
+
+def test_three_rows_are_not_tuned_on() -> None:
+    with pytest.raises(BadInput, match="3 training rows are too few"):
+        choose_recipe(DataShape(3, 80, 20), SMOL)
