@@ -16,7 +16,7 @@ from chapeta import config
 from chapeta.bench.answers import AnswerStore
 from chapeta.bench.results import BenchResult, Verdict
 from chapeta.deployments import candidate_from_json, deploy
-from chapeta.errors import BadInput
+from chapeta.errors import BadInput, OverLimit
 from chapeta.examples.split import Splits
 from chapeta.gateway.door import Gateway
 from chapeta.progress import SILENT, Progress
@@ -100,9 +100,13 @@ def make_candidates(
         adapter = None
         if wants_tuning:
             limit_s = clock.tuning_s(len(run.settings.models))
-            made = tune_stage(run, model, task, splits, gateway, store, progress, limit_s)
-            tuned.append(made)
-            adapter = made.result.adapter_gguf
+            try:
+                made = tune_stage(run, model, task, splits, gateway, store, progress, limit_s)
+            except OverLimit as error:
+                progress.say(f"no tuned candidate: {error}")
+            else:
+                tuned.append(made)
+                adapter = made.result.adapter_gguf
         candidates += build(run, model, Parts(model, task, splits.train, skill.body, shots, adapter))
     return candidates, tuned
 

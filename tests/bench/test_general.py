@@ -23,7 +23,6 @@ def test_suite_has_its_size_and_shape() -> None:
     for group in GROUPS:
         assert sum(i.group == group for i in suite) >= 20, group
     assert all(1 <= i.max_tokens <= 40 and i.id.startswith(i.group + "/") for i in suite)
-    assert {check.name for i in suite for check in i.checks} <= set(CHECKS)
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t", "```\n```", "."])
@@ -79,12 +78,9 @@ def test_a_label_of_many_words_is_no_prose() -> None:
         ("starts_with", "Dear Anna", ["dear anna, thanks", '"Dear Anna'], ["My dear Anna"]),
         ("ends_with", "?", ["Who?", '"Who?"'], ["Who? Me."]),
         ("uppercase", True, ["GO 5!"], ["Go", "5!"]),
-        ("lowercase", True, ["go 5!"], ["Go", "5!"]),
-        ("valid_json", True, ['{"a": 1}', "3", '```json\n{"a": 1}\n```'], ['{"a": 1', "a", '{"a": 1} there']),
+        ("json_has_key", ("a",), ['```json\n{"a": 1}\n```'], ['{"a": 1} there', '{"a": 1', "a"]),
         ("json_has_key", ("a", "b"), ['{"a": 1, "b": 2}'], ['{"a": 1}', '{"A": 1, "B": 2}', '["a", "b"]', '"ab"']),
-        ("json_array", 2, ["[1, 2]"], ["[1]", '{"a": 1, "b": 2}', "12"]),
         ("not_json", True, ["Hello {you}"], ["{", "[1]", '```json\n{"a": 1}\n```']),
-        ("lines", 2, ["a\n\nb\n"], ["a", "a\nb\nc"]),
         ("numbered", 2, ["1. a\n2. b", "Here:\n\n1) a\n2) b"], ["1. a", "1. a\n2. b\n3. c", "1. a\n3. b", "1.\n2."]),
         ("bullets", 2, ["- a\n- b", "So:\n* a\n* b"], ["- a", "-a\n-b", "- a\n- b\n- c"]),
         ("comma_items", 3, ["red, green, blue", "a b, c, and d."], ["red, green", "I like red, green, blue", "a, , b"]),
@@ -100,9 +96,17 @@ def test_check(name: str, argument: object, met: list[str], unmet: list[str]) ->
     assert [answer for answer in unmet if passes(one, answer)] == []
 
 
-def test_every_check_is_tested_or_used() -> None:
-    used = {check.name for i in load_suite() for check in i.checks}
-    assert set(CHECKS) - used <= set()
+def test_no_check_is_dead() -> None:
+    assert {check.name for i in load_suite() for check in i.checks} == set(CHECKS)
+
+
+def test_an_echo_of_the_question_is_no_answer() -> None:
+    asked = [i for i in load_suite() if i.group in ("facts", "arithmetic")]
+    assert [i.id for i in asked if passes(i, i.prompt)] == []
+
+
+def test_deep_brackets_are_no_json() -> None:
+    assert not passes(item(("json_has_key", ("a",))), '{"a":' * 100_000)
 
 
 def test_all_checks_of_an_item_must_hold() -> None:

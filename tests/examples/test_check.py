@@ -78,7 +78,7 @@ def test_a_table_without_rows_is_bad_input(tmp_path: Path) -> None:
 
 
 def test_rows_over_the_context_are_bad_by_the_exact_count_only(tmp_path: Path) -> None:
-    """100 tokens of context, 24 for marks: 75 words and 1 fit exactly, 76 and 1 do not, however many bytes they have."""
+    """100 tokens of context, 24 for marks: 75 words and 1 fit exactly, 76 and 1 do not, whatever their bytes."""
     path = written(tmp_path, [row("longword " * 75), row("longword " * 76), row("short")])
     report = check(path, count_tokens=words, context_tokens=100, accepted_bad_share=0.5)
     assert [(bad.line, bad.value) for bad in report.bad_rows] == [(2, "101 tokens")]

@@ -26,9 +26,10 @@ def jaccard(one: str, other: str) -> float:
 def direct_clusters(texts: list[str]) -> list[int]:
     """Single linkage over all pairs, by hand."""
     cluster = list(range(len(texts)))
+    sets = [shingles(text) for text in texts]
     for i in range(len(texts)):
         for j in range(i):
-            if cluster[i] != cluster[j] and jaccard(texts[i], texts[j]) >= 0.8:
+            if cluster[i] != cluster[j] and len(sets[i] & sets[j]) >= 0.8 * len(sets[i] | sets[j]):
                 old, new = max(cluster[i], cluster[j]), min(cluster[i], cluster[j])
                 cluster = [new if c == old else c for c in cluster]
     return cluster
@@ -59,7 +60,7 @@ def noisy_texts(seed: int, count: int) -> list[str]:
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_clusters_equal_the_direct_computation(seed: int) -> None:
-    texts = noisy_texts(seed, 150)
+    texts = noisy_texts(seed, 100)
     assert found_clusters(texts) == direct_clusters(texts)
 
 
@@ -73,13 +74,13 @@ def test_any_text_can_be_compared(texts: list[str]) -> None:
 def test_large_sets_find_planted_pairs_and_nothing_else(rows: int) -> None:
     """Above 5,000 and 50,000 rows the bands are narrower; pairs of about 0.9 are still all but certain to be found."""
     draw = random.Random(rows)
-    texts = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=100)) for _ in range(rows)]
+    texts = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=60)) for _ in range(rows)]
     planted = {}
     for original in range(0, 400, 2):
         copy = rows - 1 - original
         texts[copy] = texts[original][:-2] + "ZZ"
         planted[copy] = original
-    assert jaccard(texts[0], texts[rows - 1]) == pytest.approx(94 / 98)
+    assert jaccard(texts[0], texts[rows - 1]) == pytest.approx(54 / 58)
     clusters = found_clusters(texts)
     assert {i: c for i, c in enumerate(clusters) if c != i} == planted
 
@@ -96,7 +97,9 @@ def test_case_signs_and_long_numbers_do_not_count_but_short_numbers_do() -> None
     assert evened("Where is  ORDER #123456?!") == evened("where is order 987654321")
     assert evened("I paid 20 euros") != evened("I paid 30 euros")
     assert evened("12 + 30 =") != evened("12 - 30 =")
+    assert evened("What is 12 + 30?") != evened("What is 12 * 30?")
     assert evened("((()") != evened("(()(")
+    assert evened("Où est-il, déjà ?") == evened("où est il déjà")
     assert evened("12345678") != evened("87654321")
 
 

@@ -158,6 +158,7 @@ def test_no_bytes_break_it(tmp_path: Path, content: bytes, name: str) -> None:
         (b"not json\nnor this\n", "text.jsonl", "line 1: The line is not valid JSON."),
         (b'[{"text": "a", "label": "b"}, {"text"', "cut.json", "element 2"),
         (b'[{"text": "a", "label": "b"}', "open.json", "no end"),
+        (b'[{"text": "a", "label": "b"}]\n{"text": "c", "label": "d"}', "more.json", "goes on after"),
         (gzip.compress(b"text,label\n" + os.urandom(4000))[:-900], "cut.csv.gz", "cut.csv.gz"),
         (b"PAR1 broken", "x.parquet", "damaged Parquet"),
         (b"a,a\n1,2\n", "twice.csv", "'a' more than once"),
@@ -291,14 +292,14 @@ def test_column_options(tmp_path: Path) -> None:
         read(path, Columns(input="team", output="team"))
 
 
-def test_standard_input_is_read_more_than_once(tmp_path: Path) -> None:
+def test_standard_input_is_read_more_than_once() -> None:
     code = (
         "from chapeta.examples.read import read\n"
         "rows = read('-')\n"
         "print(rows.format, rows.source.name, len(list(rows)), len(list(rows)))"
     )
     content = lines(*[{"prompt": f"q{i}", "completion": "a"} for i in range(10)]).encode()
-    done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, timeout=60, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, timeout=60)
     assert done.stdout.decode().strip() == "prompt/completion JSONL standard input 10 10", done.stderr.decode()
 
 

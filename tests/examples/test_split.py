@@ -64,7 +64,7 @@ def test_no_group_and_no_near_duplicate_straddles(rows: int, seed: int, copies: 
     try:
         splits = split(data, seed)
     except BadInput as error:
-        assert "independent groups" in error.message
+        assert "independent group" in error.message
         return
     assert_nothing_straddles(splits)
     placed = [row for _, row in parts(splits)]
@@ -179,7 +179,7 @@ def test_conflicts_and_duplicates_are_counted() -> None:
         ([], "0 different rows"),
         ([example(random_text(random.Random(i)), "same") for i in range(20)], "the same answer 'same'"),
         ([example(random_text(random.Random(i)), "ab"[i % 2], "one") for i in range(20)], "1 independent group"),
-        ([example("The very same question" + "!" * i, "ab"[i % 2]) for i in range(20)], "1 independent group"),
+        ([example(f"Where is my order {i}?", "ab"[i % 2]) for i in range(12_340, 12_360)], "1 independent group"),
     ],
 )
 def test_data_that_cannot_be_split(rows: list[Example], says: str) -> None:

@@ -13,7 +13,7 @@ GENERAL = [replay_row((Message("user", f"fact {number}?"),), f"answer {number}")
 def test_the_task_rows_stay_and_some_general_ones_follow() -> None:
     mixed = mix_replay(TASK, GENERAL, 3, seed=0)
     assert mixed[:5] == tuple(TASK)
-    assert len(set(row.example.id for row in mixed[5:])) == 3
+    assert len({row.example.id for row in mixed[5:]}) == 3
     assert all(row in GENERAL and row.system == "" for row in mixed[5:])
     assert mixed == mix_replay(TASK, GENERAL, 3, seed=0)
 

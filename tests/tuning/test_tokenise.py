@@ -36,13 +36,10 @@ def test_only_the_answer_and_its_end_are_taught(tokeniser: Any) -> None:
     (piece,) = tokenise([row(Message("user", "Hi"), answer="ok")], tokeniser).rows
     tokens = tokeniser.convert_ids_to_tokens(list(piece.ids))
     # Ċ is how byte-level tokenisers write a newline
-    expected = (
-        ["<|im_start|>", "system", "Ċ", "Sort", ".", "<|im_end|>", "Ċ"]
-        + ["<|im_start|>", "user", "Ċ", "Hi", "<|im_end|>", "Ċ"]
-        + ["<|im_start|>", "assistant", "Ċ", "ok", "<|im_end|>"]
-    )
-    assert tokens == expected
-    assert piece.weights == (0.0,) * 16 + (1.0, 1.0)
+    expected = "<|im_start|> system Ċ Sort . <|im_end|> Ċ <|im_start|> user Ċ H i <|im_end|> Ċ"
+    expected += " <|im_start|> assistant Ċ ok <|im_end|>"
+    assert tokens == expected.split()
+    assert piece.weights == (0.0,) * 17 + (1.0, 1.0)
 
 
 def test_earlier_assistant_turns_are_taught_by_their_weight(tokeniser: Any) -> None:
@@ -65,8 +62,9 @@ def test_a_template_that_rewrites_earlier_turns_gives_a_sequence_for_each(tokeni
 
     other = copy.deepcopy(tokeniser)  # an earlier answer loses its brackets, as thoughts do in some models
     other.chat_template = (
-        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | replace('[x]', '') if not loop.last else m.content }}"
-        "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+        "{{ m.content if loop.last else m.content | replace('[x]', '') }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     messages = (Message("user", "A"), Message("assistant", "[x]one"), Message("user", "B"))
     pieces = tokenise([row(*messages, answer="two")], other).rows
@@ -86,8 +84,8 @@ def test_rows_that_teach_nothing_are_refused_by_line(tokeniser: Any) -> None:
 def test_long_rows_are_counted_not_lost_silently(tokeniser: Any) -> None:
     rows = [row(Message("user", "Hi"), answer="ok"), row(Message("user", "Hi " * 100), answer="ok")]
     result = tokenise(rows, tokeniser, max_tokens=50)
-    assert (len(result.rows), result.dropped, result.longest) == (1, 1, 18)
-    with pytest.raises(BadInput, match=r"All 2 rows are longer than 10 tokens.*at least 18"):
+    assert (len(result.rows), result.dropped, result.longest) == (1, 1, 19)
+    with pytest.raises(BadInput, match=r"All 2 rows are longer than 10 tokens.*at least 19"):
         tokenise(rows, tokeniser, max_tokens=10)
 
 

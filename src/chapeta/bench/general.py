@@ -116,22 +116,12 @@ def _bare(text: str) -> str:
     return " ".join(text.replace("_", " ").strip(" \t\n\"'.!*`").casefold().split())
 
 
-def _json(text: str) -> Any:
-    """The value the whole answer stands for, or None if it is no JSON."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
 def _json_has_key(text: str, keys: tuple[str, ...]) -> bool:
-    value = _json(text)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):  # thousands of open brackets end in the latter
+        return False
     return isinstance(value, dict) and all(key in value for key in keys)
-
-
-def _json_array(text: str, length: int) -> bool:
-    value = _json(text)
-    return isinstance(value, list) and len(value) == length
 
 
 def _last_number(text: str) -> float | None:
@@ -183,17 +173,12 @@ CHECKS: dict[str, Checker] = {
     # the first or last characters, outer quotes aside
     "starts_with": lambda text, start, _: text.lstrip("\"'* ").casefold().startswith(start.casefold()),
     "ends_with": lambda text, end, _: text.rstrip("\"'* ").casefold().endswith(end.casefold()),
-    # there are letters, and all of them are capital / small
+    # there are letters, and all of them are capital
     "uppercase": lambda text, wanted, _: text.isupper() == wanted,
-    "lowercase": lambda text, wanted, _: text.islower() == wanted,
-    # the whole answer parses as JSON / as an object with all of these keys (case matters) / as an array of this length
-    "valid_json": lambda text, wanted, _: (_json(text) is not None) == wanted,
+    # the whole answer parses as a JSON object that has all of these keys (case matters)
     "json_has_key": lambda text, keys, _: _json_has_key(text, keys),
-    "json_array": lambda text, length, _: _json_array(text, length),
     # the answer does not even begin like a JSON object or array (one that was cut does not parse)
     "not_json": lambda text, wanted, _: (not text.startswith(("{", "["))) == wanted,
-    # exactly this many lines that are not blank
-    "lines": lambda text, count, _: len(_lines(text)) == count,
     # lines "1. x", "2. x" … (or "1) x") up to this number / this many lines "- x"; other lines are let be
     "numbered": lambda text, count, _: _numbered(text, count),
     "bullets": lambda text, count, _: _bullets(text, count),

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import tempfile
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -37,6 +37,8 @@ BATCH_ROWS = 4096
 BATCH_CHARACTERS = 500_000
 BLOCK_PAIRS = 20_000
 WINDOW = 24
+LEAST_AGREEMENT = SIMILARITY - 3.5 * 0.052
+"""Of 60 hashes, 3.5 standard errors below: a candidate that agrees in fewer is not worth a closer look."""
 
 Rows = npt.NDArray[np.int64]
 Pairs = npt.NDArray[np.int64]
@@ -56,20 +58,23 @@ def setting(example: Example) -> str:
 
 
 def evened(text: str) -> str:
-    """Without case, punctuation, doubled white space and numbers of 5 digits or more. Short numbers carry meaning.
+    """Without case, punctuation, doubled white space and numbers of 5 digits or more.
 
-    A text that is mostly signs or numbers (a formula, code) keeps them: there they are the content.
+    Short numbers and signs of calculation carry meaning and stay. So does every sign of a text that is a quarter signs
+    (a formula, code), and a long number that is nearly all of its text.
     """
     folded = " ".join(text[:MAX_CHARACTERS].casefold().split())
-    words = " ".join(folded.translate(_SIGNS).split() if folded.isascii() else _WORDS.findall(folded))
-    if 2 * len(words) <= len(folded):
+    words = " ".join(folded.translate(_PUNCTUATION).split() if folded.isascii() else _WORDS.findall(folded))
+    visible = len(folded) - folded.count(" ")
+    if 4 * (len(words) - words.count(" ")) < 3 * visible:
         return folded
     masked = _LONG_NUMBER.sub("0", words)
-    return masked if 4 * len(masked) > len(words) or len(masked) > 40 else words
+    return masked if 4 * len(masked) > len(words) else words
 
 
-_WORDS = re.compile(r"\w+")
-_SIGNS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
+_MEANING = "_+*/=<>^%&|~"
+_WORDS = re.compile(rf"[\w{re.escape(_MEANING)}]+")
+_PUNCTUATION = {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) not in _MEANING}
 _LONG_NUMBER = re.compile(r"[0-9]{5,}")
 
 
@@ -128,6 +133,7 @@ class Similar:
         segments, hashes, lengths = _sketch(segments, hashes, len(self._texts))
         try:
             self._sketches.write(hashes.tobytes())
+            self._sketches.flush()
         except OSError as error:
             raise no_room(error) from None
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
@@ -152,11 +158,12 @@ class Similar:
         found = np.zeros((0, 2), np.int64)
         for band in range(bands):
             cluster = _components(found, len(rows))
-            pairs = _candidates(own, band * width, width)
-            pairs = pairs[cluster[pairs[:, 0]] != cluster[pairs[:, 1]]]
-            pairs = pairs[settings[pairs[:, 0]] == settings[pairs[:, 1]]]
-            agreeing = _agreement(own, pairs)
-            pairs = pairs[agreeing >= SIMILARITY - 3.5 * 0.052]
+            likely = []
+            for pairs in _candidates(own, band * width, width):
+                pairs = pairs[cluster[pairs[:, 0]] != cluster[pairs[:, 1]]]
+                pairs = pairs[settings[pairs[:, 0]] == settings[pairs[:, 1]]]
+                likely.append(pairs[_agreement(own, pairs) >= LEAST_AGREEMENT])
+            pairs = np.concatenate(likely)
             kept = self._verified(rows[pairs], offsets)
             found = np.concatenate([found, pairs[kept]])
             if progress is not None:
@@ -243,8 +250,11 @@ def _banding(rows: int) -> tuple[int, int]:
     return (15, 4) if rows <= 50_000 else (12, 5)
 
 
-def _candidates(signatures: npt.NDArray[np.uint16], start: int, width: int) -> Pairs:
-    """Pairs of rows with equal hashes in a band: all pairs of a small bucket, neighbours and leader of a large one."""
+def _candidates(signatures: npt.NDArray[np.uint16], start: int, width: int) -> Iterator[Pairs]:
+    """Pairs of rows with equal hashes in a band: all pairs of a small bucket, neighbours and leader of a large one.
+
+    They come in portions of at most one pair a row, for memory's sake.
+    """
     key = np.zeros(len(signatures), np.uint64)
     for column in range(start, start + width):
         key = (key ^ signatures[:, column]) * np.uint64(0x9E3779B97F4A7C15)
@@ -253,15 +263,13 @@ def _candidates(signatures: npt.NDArray[np.uint16], start: int, width: int) -> P
     sorted_key = key[order]
     new = np.concatenate([[True], sorted_key[1:] != sorted_key[:-1]])
     leader = np.maximum.accumulate(np.where(new, np.arange(len(key)), 0))
-    pairs = []
+    far = np.flatnonzero(np.arange(len(key)) - leader > WINDOW)
+    yield np.stack([order[leader[far]], order[far]], 1)
     for distance in range(1, WINDOW + 1):
         same = np.flatnonzero(leader[distance:] == leader[:-distance])
         if not len(same):
-            break
-        pairs.append(np.stack([order[same], order[same + distance]], 1))
-    far = np.flatnonzero(np.arange(len(key)) - leader > WINDOW)
-    pairs.append(np.stack([order[leader[far]], order[far]], 1))
-    return np.concatenate(pairs)
+            return
+        yield np.stack([order[same], order[same + distance]], 1)
 
 
 def _agreement(signatures: npt.NDArray[np.uint16], pairs: Pairs) -> npt.NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
@@ -42,6 +43,7 @@ def json_array(source: Source, progress: Progress | None = None) -> Iterator[tup
             yield number, window.value(number)
             if progress is not None and number % 1000 == 0:
                 progress("read", min(1.0, window.bytes_read / max(1, source.size_bytes)))
+        window.end()
 
 
 def parse(raw: bytes) -> Any:
@@ -82,7 +84,7 @@ class _Window:
             text = self.utf8.decode(chunk, final=not chunk)
         except UnicodeDecodeError:
             raise BadInput(f"{self.source.name} is not valid UTF-8.", FIX_ENCODING) from None
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise BadInput(f"{self.source.name} cannot be read: {error}.", "Copy the file again.") from None
         self.bytes_read += len(chunk)
         self.ended = not chunk
@@ -106,6 +108,17 @@ class _Window:
             near = self.text[self.at : self.at + 40]
             raise BadInput(f"{self.source.name}: {character!r} expected near {near!r}.", "Repair the JSON array.")
         self.at += 1
+
+    def end(self) -> None:
+        """Nothing may come after the array: it would be lost."""
+        self.at += 1
+        while not self.text[self.at :].strip():
+            if self.ended:
+                return
+            self.at = len(self.text)
+            self.fill()
+        near = self.text[self.at :].strip()[:40]
+        raise BadInput(f"{self.source.name} goes on after the JSON array: {near!r}.", "Keep one array in the file.")
 
     def value(self, number: int) -> Any:
         """The next element. More is read, twice as much each time, as long as it is not complete."""

@@ -17,7 +17,7 @@ from chapeta.examples import json_rows, tables
 from chapeta.examples.columns import Columns
 from chapeta.examples.formats import Format, recognise
 from chapeta.examples.rows import BadRow, RowFault
-from chapeta.examples.source import PARQUET_MAGIC, Progress, Source, extensions, open_source
+from chapeta.examples.source import PARQUET_MAGIC, Progress, Source, extension_of, open_source
 from chapeta.types import Example
 
 __all__ = ["BadRow", "Columns", "Progress", "Rows", "Source", "open_source", "read"]
@@ -59,7 +59,7 @@ def read(path: str | Path | Source, columns: Columns | None = None, progress: Pr
     source = open_source(path)
     chosen = columns or Columns()
     start = source.head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    extension = extensions(source.name)
+    extension = extension_of(source.name)
     if source.head.startswith(PARQUET_MAGIC):
         return _parquet(source, chosen, progress)
     if start == b"[" and extension not in (".csv", ".tsv"):

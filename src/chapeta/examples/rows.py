@@ -94,9 +94,11 @@ def weight_of(value: Any) -> float:
 
 
 def json_text(value: Any, sort_keys: bool = False) -> str:
-    """Compact JSON text; key order is kept unless sorted."""
+    """Compact JSON text; key order is kept unless sorted. Dates and decimals of a table become their text."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys)
+        return json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=sort_keys, default=str
+        )
     except RecursionError:
         raise RowFault("JSON is nested too deeply.", "Flatten the value, or delete the row.") from None
     except (ValueError, TypeError):

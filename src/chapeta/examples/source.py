@@ -176,6 +176,6 @@ def _require_text(name: str, head: bytes) -> None:
         raise BadInput(f"{name} is a binary file, not text.", USE_TEXT)
 
 
-def extensions(name: str) -> str:
+def extension_of(name: str) -> str:
     """The file's extension without .gz, lower case: ".jsonl"."""
     return os.path.splitext(name.lower().removesuffix(".gz"))[1]  # noqa: PTH122 - a name, not a path

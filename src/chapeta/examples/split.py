@@ -181,12 +181,16 @@ def _units(
     leaked = len(rows) - sum(len(unit) for unit in kept)
     least = MIN_UNITS if not test else 2
     if len(kept) < least:
-        reason = f"The {len(rows):,} rows fall into {len(kept)} independent groups; at least {least} are needed."
+        reason = f"The {len(rows):,} rows fall into {_counted(len(kept))}; at least {least} are needed."
         remedy = (
             "Rows of a group (--group), near duplicates and rows like the test file's stay together: add other rows."
         )
         raise BadInput(reason, remedy)
     return kept, leaked
+
+
+def _counted(groups: int) -> str:
+    return "1 independent group" if groups == 1 else f"{groups} independent groups"
 
 
 def _deal(

@@ -18,8 +18,6 @@ from chapeta.bench.report import (
     Confusion,
     CurvePoint,
     FieldAccuracy,
-    FlippedItem,
-    GeneralGroup,
     GeneralSuite,
     LearningCurve,
     ReportData,
@@ -92,7 +90,7 @@ def report_data(run: Run, benched: Benched, splits: Splits, tuned: Sequence[Tune
         if benched.task.kind == "extract"
         else (),
         disagreements=tuple(instructive_disagreements(benched.rows, said, scores, verdict.use)),
-        general=tuple(_general(g) for g in benched.general),
+        general=tuple(GeneralSuite.of("tuned", g.flexibility) for g in benched.general),
         constraint="" if benched.task.constraint is None else "labels" if labels else "json",
         prompts={candidate.name: prompt_text(candidate) for candidate in benched.candidates},
         settings=run.settings.to_json(),
@@ -189,15 +187,6 @@ def _curve(tuned: Tuned) -> LearningCurve:
 def _fields(name: str, scores: dict[str, Any]) -> FieldAccuracy:
     prefix = "accuracy["
     return FieldAccuracy(name, {k[len(prefix) : -1]: e for k, e in scores.items() if k.startswith(prefix)})
-
-
-def _general(general: Any) -> GeneralSuite:
-    found = general.flexibility
-    groups = tuple(GeneralGroup(g.group, g.base.n, g.base.value, g.tuned.value) for g in found.groups)
-    flipped = tuple(
-        FlippedItem(r.group, r.prompt, r.base_answer, r.tuned_answer, r.tuned_passed) for r in found.rows if r.flipped
-    )
-    return GeneralSuite("tuned", groups, flipped)
 
 
 def _plain(result: Any) -> Any:

@@ -67,7 +67,7 @@ def tune_stage(
     if run.settings.replay_rows:
         requests = replay_requests(model, run.settings.replay_rows)
         answers = answer_requests(requests, gateway, store, lambda d, t, n: progress.advance(d, t, f"replay rows, {n}"))
-        replay = [replay_row(r.messages, a.text) for r, a in zip(requests, answers, strict=True) if a.text.strip()]
+        replay = [replay_row(r.messages, a.text) for r, a in zip(requests, answers, strict=True) if a.finish == "stop"]
         train = mix_replay(train, replay, run.settings.replay_rows, run.settings.seed)
     gateway.close()  # the engine's threads would wait for work on the cores that training needs
     overrides = {**run.settings.recipe, "replay_rows": run.settings.replay_rows or None}

@@ -28,6 +28,9 @@ from chapeta.tuning.recipe import PRECISIONS
 # Architectures whose tensors we know how to bring back to PyTorch's form, and what llama.cpp's converter changed.
 ARCHITECTURES = {"llama": "rope", "qwen2": "", "qwen3": "", "gemma2": "norm", "gemma3": "norm"}
 
+DIGIT_SPLITTERS = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell"})  # llama.cpp's pre-tokenisers
+CONVERSION = 2  # raised when the kept configuration or tokeniser would come out differently
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
@@ -149,10 +152,10 @@ def _configuration_and_tokeniser(path: Path, header: GgufHeader) -> tuple[Any, A
     """From the folder kept beside the weights; the head's hash is in its name, so it is never another model's."""
     from transformers import AutoConfig, AutoTokenizer
 
-    kept = path.parent / f".{path.stem}-{header.digest[:16]}"
+    kept = path.parent / f".{path.stem}-{header.digest[:16]}-{CONVERSION}"
     if not kept.is_dir():
         with tempfile.TemporaryDirectory() as scratch:
-            folder = _convert(path, Path(scratch) / "converted")
+            folder = _convert(path, header, Path(scratch) / "converted")
             with suppress(OSError):  # a read-only folder: converted again next time, 5 s
                 _keep(folder, kept)
             source = kept if kept.is_dir() else folder
@@ -160,13 +163,25 @@ def _configuration_and_tokeniser(path: Path, header: GgufHeader) -> tuple[Any, A
     return AutoConfig.from_pretrained(kept), AutoTokenizer.from_pretrained(kept)
 
 
-def _convert(path: Path, folder: Path) -> Path:
+def _convert(path: Path, header: GgufHeader, folder: Path) -> Path:
     from transformers import AutoConfig, AutoTokenizer
 
     with _one_gguf_parse(), _quiet_transformers():
         AutoConfig.from_pretrained(path.parent, gguf_file=path.name).save_pretrained(folder)
-        AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name).save_pretrained(folder)
+        tokeniser = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    if header.metadata.get("tokenizer.ggml.pre") in DIGIT_SPLITTERS:
+        _split_digits(tokeniser)
+    tokeniser.save_pretrained(folder)
     return folder
+
+
+def _split_digits(tokeniser: Any) -> None:
+    """Each digit alone, then GPT-2's words. Without it " ½" became other tokens than in llama.cpp; a test found it."""
+    from tokenizers import Regex, pre_tokenizers
+
+    digits = pre_tokenizers.Split(Regex(r"\p{N}"), behavior="isolated")
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokeniser.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
 
 
 def _keep(folder: Path, kept: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from chapeta.bench.disagreements import CandidateAnswer, Disagreement
-from chapeta.bench.flexibility import Flexibility
 from chapeta.bench.results import BenchResult, Estimate, Verdict
 from chapeta.types import Json
+
+if TYPE_CHECKING:  # numpy and scipy come with it, and a report needs neither
+    from chapeta.bench.flexibility import Flexibility
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` shows the product, `make test` runs the tests. Both install what they need.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+.PHONY: demo test check format clean
+
+demo: $(VENV)/.demo
+	$(BIN)/chapeta models pull
+	$(BIN)/chapeta specialize examples/support-triage.jsonl --limit-minutes 5.5
+	$(BIN)/chapeta ask support-triage "where is my parcel?"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Chapeta needs Python 3.11 or newer: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing Chapeta with tuning (torch is large; this happens once) ..."
+	$(INSTALL) '.[tune]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing Chapeta and what its tests need (torch is large; this happens once) ..."
+	$(INSTALL) '.[dev]'
+	@touch $@
