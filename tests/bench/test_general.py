@@ -109,6 +109,10 @@ def test_deep_brackets_are_no_json() -> None:
     assert not passes(item(("json_has_key", ("a",))), '{"a":' * 100_000)
 
 
+def test_endless_digits_are_no_list() -> None:
+    assert not passes(item(("numbered", 1)), "1" * 10_000 + ". a")
+
+
 def test_all_checks_of_an_item_must_hold() -> None:
     both = item(("max_words", 1), ("contains_any", ("blue",)))
     assert passes(both, "Blue.")

@@ -25,7 +25,7 @@ def write_rows(path: Path, rows: int = 60) -> Path:
     """A small task that can be learned: which of two desks a short note is for."""
     things = ("lamp", "tent", "stove", "chair", "jacket", "mug", "rope", "map", "torch", "bottle")
     notes = (
-        ("my {} has not arrived, the courier lost it", "delivery"),
+        ("my {} has not arrived and the courier lost it", "delivery"),
         ("you charged my card twice for the {}", "billing"),
         ("where is the parcel with the {}", "delivery"),
         ("the invoice for the {} shows a wrong amount", "billing"),

@@ -36,8 +36,8 @@ def test_only_the_answer_and_its_end_are_taught(tokeniser: Any) -> None:
     (piece,) = tokenise([row(Message("user", "Hi"), answer="ok")], tokeniser).rows
     tokens = tokeniser.convert_ids_to_tokens(list(piece.ids))
     # Ċ is how byte-level tokenisers write a newline
-    expected = "<|im_start|> system Ċ Sort . <|im_end|> Ċ <|im_start|> user Ċ H i <|im_end|> Ċ"
-    expected += " <|im_start|> assistant Ċ ok <|im_end|>"
+    expected = "<|im_start|> system Ċ Sort . <|im_end|> Ċ <|im_start|> user Ċ Hi <|im_end|> Ċ"
+    expected += " <|im_start|> ass istant Ċ ok <|im_end|>"
     assert tokens == expected.split()
     assert piece.weights == (0.0,) * 17 + (1.0, 1.0)
 

@@ -42,8 +42,8 @@ def tune(
 ) -> TuneResult:
     """Trains an adapter for a GGUF model; writes it for PEFT (`adapter/`) and llama.cpp (`adapter.gguf`) to `out_dir`.
 
-    A checkpoint of the same data, recipe, seed, weights and limit in `out_dir` is resumed. `time_limit_s` shortens the
-    schedule before it starts, from measured step times. `evaluate` scores a GGUF adapter, higher is better; without
+    A checkpoint of the same data, recipe, seed and weights in `out_dir` is resumed, with its plan. `time_limit_s` shortens
+    the schedule before it starts, from measured step times. `evaluate` scores a GGUF adapter, higher is better; without
     it the exact match on the validation rows chooses the checkpoint, ties by loss.
     """
     started = time.perf_counter()
@@ -54,7 +54,7 @@ def tune(
     loaded = load(model_path, recipe.precision)
     rows = tokenise(train, loaded.tokeniser, recipe.max_tokens)
     held_out = _held_out(tokenise(validation, loaded.tokeniser, recipe.max_tokens).rows, recipe, seed)
-    settings = (seed, sha256(model_path), loaded.model.dtype, loaded.device.type, time_limit_s, evaluate is not None)
+    settings = (seed, sha256(model_path), loaded.model.dtype, loaded.device.type, evaluate is not None)
     run = loop.Run(
         loaded=loaded,
         adapter=lora.inject(loaded.model, recipe.rank, recipe.alpha, seed),
@@ -142,6 +142,8 @@ def _resume(run: loop.Run, optimiser: torch.optim.Optimizer) -> RunState | None:
     if found is None:
         return None
     state, adapter, optimiser_state = found
+    if state.step == state.total_steps < _wanted_steps(run):
+        return None  # a time limit had shortened it; asked again, it gets the time that there is now
     lora.load_state(run.adapter, adapter)
     optimiser.load_state_dict(optimiser_state)
     # Steps after the checkpoint will be done, and noted, again.
@@ -152,20 +154,23 @@ def _resume(run: loop.Run, optimiser: torch.optim.Optimizer) -> RunState | None:
 
 def _start(run: loop.Run, optimiser: torch.optim.Optimizer, left_s: float | None) -> RunState:
     """Plans the steps and writes the first checkpoint, which takes the place of another run's."""
-    wanted = max(1, round(run.steps_per_epoch * run.recipe.epochs))
-    total = wanted if left_s is None else _steps_in_time(run, wanted, left_s)
+    total = _wanted_steps(run) if left_s is None else _steps_in_time(run, left_s)
     state = RunState(total_steps=total)
     loop.save(run, state, optimiser)
     write_atomic(run.folder / "metrics.jsonl", "")
     return state
 
 
-def _steps_in_time(run: loop.Run, wanted: int, left_s: float) -> int:
+def _wanted_steps(run: loop.Run) -> int:
+    return max(1, round(run.steps_per_epoch * run.recipe.epochs))
+
+
+def _steps_in_time(run: loop.Run, left_s: float) -> int:
     started = time.perf_counter()
     second_per_token = _seconds_per_token(run)
     epoch_s = second_per_token * sum(len(row.ids) for row in run.train)
     epoch_s += second_per_token * FORWARD_SHARE * sum(len(row.ids) for row in run.validation)
-    return steps_in_time(wanted, run.steps_per_epoch, epoch_s, left_s - (time.perf_counter() - started))
+    return steps_in_time(_wanted_steps(run), run.steps_per_epoch, epoch_s, left_s - (time.perf_counter() - started))
 
 
 def _seconds_per_token(run: loop.Run) -> float:
