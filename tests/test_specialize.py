@@ -20,7 +20,9 @@ OPTIONS = ("--candidates", "base,skill,tuned", "--epochs", "3", "--json")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, embedded_model: Path, models_home: Path) -> tuple[Path, dict[str, object]]:
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, embedded_model: Path, models_home: Path
+) -> tuple[Path, dict[str, object]]:
     """A finished run: its data directory and the object that --json printed."""
     home = tmp_path_factory.mktemp("specialize") / "home"
     home.mkdir()
@@ -92,7 +94,9 @@ def test_a_second_run_asks_nothing_again(finished: tuple[Path, dict[str, object]
     assert time.monotonic() - started < 60
 
 
-def test_the_receipt_verifies_and_a_changed_answer_does_not(finished: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+def test_the_receipt_verifies_and_a_changed_answer_does_not(
+    finished: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
     home, outcome = finished
     receipt = tmp_path / "receipt"
     shutil.copytree(str(outcome["receipt"]), receipt)
@@ -136,7 +140,11 @@ def test_a_run_killed_at_any_stage_goes_on_to_the_same_figures(
     for wait_for, signal_number in (("split/made.json", signal.SIGKILL), ("tuned/*/metrics.jsonl", signal.SIGINT)):
         process = subprocess.Popen([*COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 120
-        while not list((other / "runs" / "desk").glob(wait_for)) and time.monotonic() < deadline and process.poll() is None:
+        while (
+            not list((other / "runs" / "desk").glob(wait_for))
+            and time.monotonic() < deadline
+            and process.poll() is None
+        ):
             time.sleep(0.05)
         process.send_signal(signal_number)
         _, said = process.communicate(timeout=60)
@@ -144,6 +152,8 @@ def test_a_run_killed_at_any_stage_goes_on_to_the_same_figures(
         assert b"Traceback" not in said
     done = chapeta(*words, timeout_s=280, CHAPETA_HOME=str(other))
     assert done.returncode == 0, done.stderr
-    figures = [{k: v for k, v in row.items() if not k.startswith("latency")} for row in json.loads(done.stdout)["candidates"]]
+    figures = [
+        {k: v for k, v in row.items() if not k.startswith("latency")} for row in json.loads(done.stdout)["candidates"]
+    ]
     expected = [{k: v for k, v in row.items() if not k.startswith("latency")} for row in outcome["candidates"]]  # type: ignore[attr-defined]
     assert figures == expected

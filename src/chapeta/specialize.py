@@ -23,7 +23,7 @@ from chapeta.progress import SILENT, Progress
 from chapeta.stages.bench import bench_stage
 from chapeta.stages.candidates import Parts, build, choose_shots, write_skill_stage
 from chapeta.stages.conclude import conclude
-from chapeta.stages.prepare import split_file, task_of
+from chapeta.stages.prepare import split_file, splits_of, task_of
 from chapeta.stages.run import Run
 from chapeta.stages.tune import Tuned, can_tune, tune_stage
 from chapeta.types import Candidate, Json, Task
@@ -72,11 +72,11 @@ def specialize(run: Run, progress: Progress = SILENT) -> Outcome:
     return Outcome(bench, verdict, run.folder / "report.html", run.folder / "receipt", run.settings.name)
 
 
-def prove(run: Run, progress: Progress = SILENT) -> tuple[BenchResult, Verdict]:
-    """All but the deployment: figures, verdict, report and receipt."""
+def prove(run: Run, progress: Progress = SILENT, reread: bool = True) -> tuple[BenchResult, Verdict]:
+    """All but the deployment. Without `reread` the run's splits are used as they are."""
     clock = Clock(run.settings.limit_minutes)
-    with Gateway() as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
-        splits = split_file(run, gateway, progress)
+    with Gateway(run.settings.budget_usd) as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
+        splits = (split_file if reread else splits_of)(run, gateway, progress)
         task = task_of(run, splits, gateway)
         candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock)
         benched = bench_stage(run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline())
@@ -88,7 +88,8 @@ def make_candidates(
     run: Run, task: Task, splits: Splits, gateway: Gateway, store: AnswerStore, progress: Progress, clock: Clock
 ) -> tuple[list[Candidate], list[Tuned]]:
     """The candidates of every model: skill written, shown examples chosen, adapter trained."""
-    skill = write_skill_stage(run, task, splits, gateway, progress)
+    wants_skill = any(name.endswith("skill") for name in run.settings.candidates)
+    skill = write_skill_stage(run, task, splits, gateway, progress).body if wants_skill else ""
     wants_tuning = any(name.startswith("tuned") for name in run.settings.candidates)
     if wants_tuning and not can_tune(splits):
         progress.say(f"{len(splits.train)} training rows are too few to tune on: no tuned candidate")
@@ -107,7 +108,7 @@ def make_candidates(
             else:
                 tuned.append(made)
                 adapter = made.result.adapter_gguf
-        candidates += build(run, model, Parts(model, task, splits.train, skill.body, shots, adapter))
+        candidates += build(run, model, Parts(model, task, splits.train, skill, shots, adapter))
     return candidates, tuned
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 COMMAND = [sys.executable, "-m", "chapeta.cli.main"]
 
 
-def chapeta(*words: str, stdin: str | bytes | None = None, timeout_s: float = 240, **variables: str) -> subprocess.CompletedProcess[str]:
+def chapeta(
+    *words: str, stdin: str | bytes | None = None, timeout_s: float = 240, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """One command line; CHAPETA_HOME and the rest of the environment are the test's own."""
     given = stdin.encode() if isinstance(stdin, str) else stdin
     done = subprocess.run(

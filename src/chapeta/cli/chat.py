@@ -70,10 +70,15 @@ def skill_text(name: str) -> str:
     """The instructions of a skill, by folder or by the run that wrote it."""
     from pathlib import Path
 
+    from chapeta.errors import Missing
     from chapeta.skills.file import read_skill
+    from chapeta.stages.run import Run
 
-    written = config.runs_dir() / name / "skill" / name
-    return read_skill(written if written.exists() else Path(name)).body
+    try:
+        run = Run.open(name)
+    except Missing:
+        return read_skill(Path(name)).body
+    return read_skill(run.folder / "skill" / run.settings.name).body
 
 
 def _read() -> str | None:

@@ -23,9 +23,12 @@ def run(arguments: argparse.Namespace) -> None:
     from chapeta.stages.run import Run
 
     opened = Run.open(arguments.run)
-    chosen = arguments.candidate or opened.read("verdict.json", f"verdict {arguments.run}")["use"]
+    verdict = opened.read("verdict.json", f"bench {opened.label}")
+    chosen = arguments.candidate or verdict["use"]
     name = deploy_candidate(opened, chosen, arguments.name)
     if arguments.json:
         options.print_json({"deployment": name, "candidate": chosen})
     else:
         print(f'{name} answers as {chosen}: chapeta ask {name} "…"')
+        if verdict["indicative"] or verdict["advice"] == "get more data":
+            print("The verdict is indicative: more rows may change it.")

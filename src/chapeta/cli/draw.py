@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from chapeta.bench.report.words import interval, milliseconds, percent, points, usd
 from chapeta.progress import Progress
-from chapeta.specialize import Outcome
+
+if TYPE_CHECKING:
+    from chapeta.specialize import Outcome
 
 PLAIN_EVERY_S = 10.0
 
@@ -101,46 +103,33 @@ class Drawn(Silent):
 
 
 def show_outcome(outcome: Outcome) -> None:
-    """The table, the verdict in words and the paths, on standard output."""
+    """The table, the verdict in words and the paths, on standard output; readable in 80 columns and in a log."""
+    from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from chapeta.bench.report.words import interval, percent, points, usd
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     bench, verdict = outcome.bench, outcome.verdict
-    table = Table(
-        title=f"{bench.task}: {bench.metric.replace('_', ' ')} on {bench.n_test} test rows", title_justify="left"
-    )
-    for heading in (
-        "candidate",
-        "score",
-        "95 % interval",
-        "tokens in",
-        "out",
-        "$ / 1,000",
-        "p50",
-        "p95",
-        "flexibility",
-    ):
+    title = f"{bench.task}: {bench.metric.replace('_', ' ')} on {bench.n_test} test rows"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("candidate", "score", "95 %", "tokens", "$/1,000", "p50/p95 ms", "flexibility"):
         table.add_column(heading, justify="left" if heading == "candidate" else "right", no_wrap=True)
     for c in bench.candidates:
-        flexibility = points(c.flexibility.value) if c.flexibility else "–"
-        name = f"[bold green]{c.name} ←[/]" if c.name == verdict.use else c.name
+        name = f"[bold green]{escape(c.name)} ←[/]" if c.name == verdict.use else escape(c.name)
         price = "local" if c.usd_per_1000_calls == 0 else usd(c.usd_per_1000_calls)
-        figures = (
-            f"{c.tokens_in:.0f}",
-            f"{c.tokens_out:.0f}",
-            price,
-            milliseconds(c.latency_p50_ms),
-            milliseconds(c.latency_p95_ms),
-        )
-        table.add_row(name, percent(c.score.value), interval(c.score), *figures, flexibility)
+        tokens, times = f"{c.tokens_in:.0f}+{c.tokens_out:.0f}", f"{c.latency_p50_ms:.0f}/{c.latency_p95_ms:.0f}"
+        change = points(c.flexibility.value).removesuffix(" points") if c.flexibility else "–"
+        table.add_row(name, percent(c.score.value), interval(c.score), tokens, price, times, change)
     console.print(table)
     label = " (indicative: fewer than 100 test rows)" if verdict.indicative else ""
-    console.print(f"\n[bold]Verdict: {verdict.advice}; use {verdict.use}[/]{label}")
-    for reason in verdict.reasons:
-        console.print(f"  • {reason}")
-    for note in bench.notes:
-        console.print(f"  • [dim]{note}[/]")
-    console.print(f"\nReport   {outcome.report}\nReceipt  {outcome.receipt}", soft_wrap=True)
+    console.print(f"[bold]Verdict: {verdict.advice}; {escape(verdict.use)}[/]{label}")
+    for reason in (*verdict.reasons, *bench.notes):
+        console.print(f"  • {escape(reason)}")
+    console.print(f"\nReport   {outcome.report}\nReceipt  {outcome.receipt}", soft_wrap=True, markup=False)
     if outcome.deployment:
-        console.print(f'Deployed {outcome.deployment}: chapeta ask {outcome.deployment} "…"', soft_wrap=True)
+        console.print(
+            f'Deployed {outcome.deployment}: chapeta ask {outcome.deployment} "…"', soft_wrap=True, markup=False
+        )

@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from chapeta import __version__
 from chapeta.errors import ChapetaError
@@ -50,7 +51,7 @@ def main(words: Sequence[str]) -> int:
         complain(f"There is no command '{verb}'. Commands: {', '.join(VERBS)}.")
         return 2
     module = importlib.import_module(f"chapeta.cli.{verb}")
-    parser = argparse.ArgumentParser(f"chapeta {verb}", description=f"{VERBS[verb]}.", epilog=module.__doc__)
+    parser = Parser(f"chapeta {verb}", description=f"{VERBS[verb]}.", epilog=module.__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     module.add_arguments(parser)
     try:
@@ -69,6 +70,14 @@ def main(words: Sequence[str]) -> int:
     except MemoryError:
         complain("The memory is used up. Close other programs, or give fewer or shorter examples.")
         return 1
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the options on one line."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"{message}. See `{self.prog} --help`.")
+        sys.exit(2)
 
 
 def overview() -> str:

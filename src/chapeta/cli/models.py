@@ -11,8 +11,8 @@ from chapeta.cli import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("pull", "list"))
-    parser.add_argument("model", nargs="?", default=config.DEFAULT_MODEL)
+    parser.add_argument("action", choices=("pull", "list"), help="fetch a model, or list models and deployments")
+    parser.add_argument("model", nargs="?", default=config.DEFAULT_MODEL, help="which model to pull")
     parser.add_argument("--again", action="store_true", help="fetch anew even if it is there")
     options.add_json(parser)
 

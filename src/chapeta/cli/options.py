@@ -75,7 +75,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     for name, (kind, about) in RECIPE_OPTIONS.items():
         group.add_argument(f"--{name}", type=kind, help=about)
     group.add_argument(
-        "--replay", metavar="ROWS", type=int, default=0, help="mix in this many of the model's own general answers (0)"
+        "--replay", metavar="ROWS", type=int, help="mix in this many of the model's own general answers (0)"
     )
 
 
@@ -94,8 +94,6 @@ def settings_of(arguments: argparse.Namespace) -> Any:
     source = arguments.file
     if source == "-" and not arguments.name:
         raise BadInput("Examples from standard input have no name.", "Give one: --name my-task.")
-    if not 0 <= arguments.accept_bad <= 1:
-        raise BadInput(f"--accept-bad {arguments.accept_bad} is not a share.", "Give a number between 0 and 1.")
     candidates = tuple(c.strip() for c in arguments.candidates.split(",")) if arguments.candidates else CANDIDATES
     return Settings(
         source=source if source == "-" else str(Path(source).expanduser().absolute()),
@@ -108,7 +106,7 @@ def settings_of(arguments: argparse.Namespace) -> Any:
         seed=arguments.seed,
         columns=Columns(arguments.input, arguments.output, arguments.group, arguments.weight),
         recipe=recipe_of(arguments),
-        replay_rows=arguments.replay,
+        replay_rows=arguments.replay or 0,
         writer=arguments.writer,
         judge=arguments.judge,
         margin=arguments.margin,

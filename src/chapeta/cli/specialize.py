@@ -13,7 +13,6 @@ from chapeta.cli import options
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_run(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask before calls that cost money")
     options.add_json(parser)
 
 

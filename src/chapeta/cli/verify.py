@@ -12,15 +12,18 @@ from chapeta.cli import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("receipt", metavar="RECEIPT", type=Path, help="the receipt's folder, or the run's")
+    parser.add_argument("receipt", metavar="RECEIPT", help="the receipt's folder, or the run's name or folder")
     options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from chapeta.stages.run import Run
     from chapeta.stages.verify import verify
 
-    folder = arguments.receipt
-    checked = verify(folder / "receipt" if (folder / "receipt" / "receipt.json").exists() else folder)
+    folder = Path(arguments.receipt)
+    if not (folder / "receipt.json").exists():
+        folder = Run.open(arguments.receipt).folder / "receipt"
+    checked = verify(folder)
     if arguments.json:
         options.print_json({"ok": True, **dataclasses.asdict(checked)})
     else:

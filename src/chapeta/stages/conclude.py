@@ -32,7 +32,7 @@ from chapeta.examples.split import Splits
 from chapeta.files import disk_errors, read_json, sha256, write_atomic, write_json
 from chapeta.stages.bench import Benched
 from chapeta.stages.run import Run
-from chapeta.stages.tune import Tuned
+from chapeta.stages.tune import Tuned, folder_of
 from chapeta.types import Candidate, Labels, Message
 
 PACKAGES = ("xllamacpp", "gguf", "numpy", "scipy", "bm25s", "torch", "transformers")
@@ -52,16 +52,16 @@ def conclude(run: Run, benched: Benched, splits: Splits, tuned: Sequence[Tuned])
 
 def decide_again(run: Run, margin: float | None = None) -> tuple[BenchResult, Verdict]:
     """The verdict from the bench's figures, by another margin if one is given; report and receipt follow."""
-    bench = BenchResult.from_json(run.read("bench.json", f"bench {run.settings.name}"))
+    bench = BenchResult.from_json(run.read("bench.json", f"bench {run.label}"))
     margin = run.settings.margin if margin is None else margin
     verdict = decide(bench, margin)
     write_json(run.folder / "verdict.json", verdict.to_json())
-    data = ReportData.from_json(run.read("report.json", f"bench {run.settings.name}"))
+    data = ReportData.from_json(run.read("report.json", f"bench {run.label}"))
     data = dataclasses.replace(data, verdict=verdict, settings={**data.settings, "margin": margin})
     write_json(run.folder / "report.json", data.to_json())
     write_atomic(run.folder / "report.html", render(data))
     receipt = run.folder / "receipt"
-    facts = read_json(receipt / "receipt.json", f"chapeta bench {run.settings.name}")
+    facts = read_json(receipt / "receipt.json", f"chapeta bench {run.label}")
     write_json(receipt / "verdict.json", verdict.to_json())
     files = {**facts["files"], "verdict.json": sha256(receipt / "verdict.json")}
     write_json(receipt / "receipt.json", {**facts, "settings": {**facts["settings"], "margin": margin}, "files": files})
@@ -114,7 +114,7 @@ def write_receipt(run: Run, benched: Benched, splits: Splits, tuned: Sequence[Tu
         for part, rows in (("train", splits.train), ("validation", splits.validation), ("test", benched.rows)):
             write_atomic(building / f"{part}.jsonl", write_examples(rows))
         for made in tuned:
-            place = building / "tuned" / made.model
+            place = building / "tuned" / folder_of(run, made.model).name
             place.mkdir(parents=True, exist_ok=True)
             write_json(place / "recipe.json", _recipe([made]))
             write_json(place / "result.json", _plain(made.result))

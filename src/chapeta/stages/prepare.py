@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from chapeta.bench.scorers import scorer_for
 from chapeta.errors import BadInput
 from chapeta.examples.check import CheckReport, check, good_examples
 from chapeta.examples.columns import Columns
@@ -17,7 +18,7 @@ from chapeta.files import sha256, write_json
 from chapeta.gateway.door import Gateway
 from chapeta.progress import SILENT, Progress
 from chapeta.stages.run import Run, Settings, fingerprint
-from chapeta.types import Example, Task
+from chapeta.types import Example, Task, TaskKind
 
 MOST_ROWS_IN_MEMORY = 2_000_000
 
@@ -52,6 +53,7 @@ def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Split
     examples = _examples(source, settings, count)
     test = _examples(test_source, settings, count) if test_source else None
     kind = settings.task or infer_task(examples).kind
+    require_metric(settings, kind)
     splits = split(examples, settings.seed, test, kind)
     write_splits(run.folder / "split", splits)
     report = dataclasses.replace(report, leakage_removed=splits.report.leakage_removed)
@@ -60,6 +62,13 @@ def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Split
     sizes = f"{len(splits.train):,} rows to train, {len(splits.validation):,} to choose, {len(splits.test):,} to test"
     progress.say("\n".join((sizes, *splits.report.notes)))
     return splits
+
+
+def splits_of(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Splits:
+    """The splits that the run has, made first if it has none. The source is not looked at again."""
+    if (run.folder / "split" / "made.json").exists():
+        return read_splits(run.folder / "split")
+    return split_file(run, gateway, progress)
 
 
 def task_of(run: Run, splits: Splits, gateway: Gateway) -> Task:
@@ -71,6 +80,11 @@ def token_counter(gateway: Gateway, model: str) -> Callable[[str], int]:
     """Counts tokens as the model does."""
     provider = gateway.provider(model)
     return lambda text: provider.count_tokens(model, text)
+
+
+def require_metric(settings: Settings, kind: TaskKind) -> None:
+    """Raises BadInput now, not after an hour, if the metric does not fit the task or has no judge."""
+    scorer_for(kind, settings.metric, (lambda _: "") if settings.judge else None)
 
 
 def _examples(source: Source, settings: Settings, count: Callable[[str], int]) -> list[Example]:

@@ -27,8 +27,11 @@ from chapeta.deployments import check_name
 from chapeta.errors import BadInput, Missing
 from chapeta.examples.columns import Columns
 from chapeta.files import disk_errors, read_json, write_json
+from chapeta.tuning.recipe import Recipe
 from chapeta.types import Json, TaskKind
 
+# values that are right for some data: around them, the user's own are checked before anything is read
+ANY_RECIPE = {"rank": 8, "alpha": 16, "epochs": 1, "batch_rows": 8, "learning_rate": 1e-4, "max_tokens": 512}
 CANDIDATES = ("base", "few-shot", "nearest", "skill", "tuned", "tuned+skill")
 
 
@@ -65,8 +68,14 @@ class Settings:
             raise BadInput(given, f"Choose from: {', '.join(CANDIDATES)}.")
         if self.limit_minutes is not None and not self.limit_minutes > 0:
             raise BadInput(f"--limit-minutes {self.limit_minutes} is not a time.", "Give a number above 0.")
-        if not 0 <= self.margin < 1:
-            raise BadInput(f"--margin {self.margin} is not a share between 0 and 1.", "0.02 stands for two points.")
+        for name, value in (("--accept-bad", self.accepted_bad_share), ("--margin", self.margin)):
+            if not 0 <= value <= 1:
+                raise BadInput(f"{name} {value} is not a share between 0 and 1.", "0.02 stands for two points.")
+        if self.budget_usd is not None and not self.budget_usd >= 0:
+            raise BadInput(f"--budget-usd {self.budget_usd} is not a sum.", "Give 0 or more.")
+        if self.replay_rows < 0:
+            raise BadInput(f"--replay {self.replay_rows} is not a number of rows.", "Give 0 or more.")
+        Recipe(**{**ANY_RECIPE, **self.recipe})
 
     def to_json(self) -> Json:
         return dataclasses.asdict(self)
@@ -95,6 +104,8 @@ class Run:
             raise BadInput(f"{place} holds something that is not a run.", "Choose an empty or new folder with --out.")
         with disk_errors(place):
             place.mkdir(parents=True, exist_ok=True)
+        if marker.exists():
+            _require_same_source(place, read_json(marker, "chapeta split FILE"), settings)
         write_json(marker, settings.to_json())
         return cls(place, settings)
 
@@ -109,6 +120,11 @@ class Run:
             raise Missing(f"There is no run '{name_or_folder}'.", f"Runs: {runs}. `chapeta split FILE` begins one.")
         return cls(place, Settings.from_json(read_json(place / "run.json", "chapeta split FILE")))
 
+    @property
+    def label(self) -> str:
+        """What the user calls the run by in a command: its name, or its folder where --out put it elsewhere."""
+        return self.settings.name if self.folder.parent == config.runs_dir().absolute() else str(self.folder)
+
     def read(self, name: str, made_by: str) -> Any:
         """A stage's result; Missing names the command that makes it."""
         return read_json(self.folder / name, f"chapeta {made_by}")
@@ -122,6 +138,15 @@ class Run:
             return bool(json.loads(file.read_text(encoding="utf-8")).get("made_from") == made_from)
         except (ValueError, AttributeError):
             return False
+
+
+def _require_same_source(place: Path, before: Json, settings: Settings) -> None:
+    """A run belongs to one file: another one of the same name must not take its place unnoticed."""
+    if "-" not in (before["source"], settings.source) and before["source"] != settings.source:
+        raise BadInput(
+            f"The run in {place} was made from {before['source']}, not from {settings.source}.",
+            "Give this one a name of its own: --name my-task.",
+        )
 
 
 def fingerprint(*parts: Any) -> str:

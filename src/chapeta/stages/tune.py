@@ -97,15 +97,15 @@ def finished(run: Run, model: str, splits: Splits) -> Tuned | None:
     name = str((folder / "result.json").relative_to(run.folder))
     if not run.is_current(name, _made_from(run, model, splits)) or not (folder / "adapter.gguf").exists():
         return None
-    return Tuned.from_json(run.read(name, "tune"), folder)
+    known = Tuned.from_json(run.read(name, "tune"), folder)
+    shortened = known.result.planned_epochs < known.recipe.recipe.epochs
+    return None if shortened and run.settings.limit_minutes is None else known
 
 
 def _made_from(run: Run, model: str, splits: Splits) -> str:
     rows = [[e.id, e.weight] for e in (*splits.train, *splits.validation)]
     s = run.settings
-    return fingerprint(
-        "tune", rows, weights.weights_sha256(weights.ensure(model)), s.recipe, s.replay_rows, s.seed, s.limit_minutes
-    )
+    return fingerprint("tune", rows, weights.weights_sha256(weights.ensure(model)), s.recipe, s.replay_rows, s.seed)
 
 
 def can_tune(splits: Splits) -> bool:
@@ -119,8 +119,9 @@ def rows_of(system: str, examples: Sequence[Example]) -> tuple[TrainingRow, ...]
 
 
 def folder_of(run: Run, model: str) -> Path:
-    """Where the adapter of a model is kept."""
-    return run.folder / "tuned" / Path(model).stem
+    """Where the adapter of a model is kept; files of the user's own get a mark of their path, names may repeat."""
+    mark = f"-{fingerprint(model)[:8]}" if model.endswith(".gguf") else ""
+    return run.folder / "tuned" / f"{Path(model).stem}{mark}"
 
 
 @contextmanager

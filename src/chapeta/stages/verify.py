@@ -41,8 +41,11 @@ def verify(folder: Path) -> Checked:
             raise Corrupt(f"{name} has another hash than the receipt says.", "Someone has changed it since.")
     rows = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
     stored = read_json(folder / "bench.json", "chapeta bench")
-    again = recomputed(folder, facts, rows)
-    figures = _compare(stored, json.loads(json.dumps(again.to_json())))
+    again = BenchResult.from_json(stored)
+    figures = 0
+    if again.metric != "judge":  # what a judge said can be hashed, but not computed again
+        again = recomputed(folder, facts, rows)
+        figures = _compare(stored, json.loads(json.dumps(again.to_json())))
     verdict = decide(again, facts["settings"]["margin"])
     figures += _compare(
         read_json(folder / "verdict.json", "chapeta verdict"), json.loads(json.dumps(verdict.to_json()))
@@ -69,7 +72,7 @@ def recomputed(folder: Path, facts: Json, rows: list[Json]) -> BenchResult:
     trained = facts["training"].values()
     training = Training(sum(t["seconds"] for t in trained), 0.0, max(t["rows"] for t in trained)) if trained else None
     stored = BenchResult.from_json(read_json(folder / "bench.json", "chapeta bench"))
-    scorer = scorer_for(task["kind"], None if stored.metric == "judge" else stored.metric)
+    scorer = scorer_for(task["kind"], stored.metric)
     train = read_examples((folder / "train.jsonl").read_bytes())
     made = summarise(
         stored.task, the_task, scorer, examples, answered, train, training, stored.general_base, facts["notes"]
