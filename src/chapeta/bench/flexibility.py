@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from chapeta.bench.general import GROUPS, load_suite, passes
+from chapeta.bench.general import GROUPS, GeneralItem, load_suite, passes
 from chapeta.bench.results import Estimate
 from chapeta.bench.statistics import paired_difference, wilson
 from chapeta.errors import BadInput
@@ -72,13 +72,16 @@ class Flexibility:
 
 
 def flexibility(
-    base_answers: Sequence[str], tuned_answers: Sequence[str], trained_labels: Collection[str] = ()
+    base_answers: Sequence[str],
+    tuned_answers: Sequence[str],
+    trained_labels: Collection[str] = (),
+    suite: Sequence[GeneralItem] | None = None,
 ) -> Flexibility:
-    """Compares answers to the suite, both in the order of `load_suite()`.
+    """Compares answers to the suite, both in its order; `suite` is the part that was asked, by default all of it.
 
     trained_labels: the closed labels the model was tuned to give; to answer an ordinary question with one is a failure.
     """
-    suite = load_suite()
+    suite = load_suite() if suite is None else suite
     for whose, answers in (("base", base_answers), ("tuned", tuned_answers)):
         if len(answers) != len(suite):
             raise BadInput(
@@ -101,11 +104,11 @@ def flexibility(
     return Flexibility(*_scores(rows), groups=groups, rows=rows)
 
 
-def requests(model: str, adapter: str | None) -> tuple[Request, ...]:
-    """The suite as requests, in the order of `load_suite()`: the question alone, greedy, unconstrained."""
+def requests(model: str, adapter: str | None, suite: Sequence[GeneralItem] | None = None) -> tuple[Request, ...]:
+    """The suite (or the given part) as requests, in order: the question alone, greedy, unconstrained."""
     return tuple(
         Request(model, (Message("user", item.prompt),), Decoding(max_tokens=item.max_tokens), adapter)
-        for item in load_suite()
+        for item in (load_suite() if suite is None else suite)
     )
 
 

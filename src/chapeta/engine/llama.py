@@ -37,6 +37,9 @@ class Engine:
     """
 
     def __init__(self, model: Path, adapters: Sequence[str] = (), slots: int = 4, context_tokens: int = 2048) -> None:
+        # Threads that wait must sleep, not spin: with another program on the cores a step of 40 ms took 1,300 (see LOG.md).
+        # Read by OpenMP when it is loaded, so before the import.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import xllamacpp
 
         self.model = model

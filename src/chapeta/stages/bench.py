@@ -18,6 +18,7 @@ from statistics import fmean
 from chapeta.bench.answers import AnswerStore
 from chapeta.bench.flexibility import Flexibility, flexibility
 from chapeta.bench.flexibility import requests as general_requests
+from chapeta.bench.general import GeneralItem, load_suite
 from chapeta.bench.results import BenchResult
 from chapeta.bench.run import Tick, answer_examples, answer_requests
 from chapeta.bench.scorers import scorer_for
@@ -34,6 +35,7 @@ from chapeta.stages.tune import Tuned, needs_torch
 from chapeta.types import Answer, Candidate, Example, Labels, Message, Task
 
 PROBE_ROWS = 12
+THINNED = 3  # under a time limit every third item of the general suite is asked: each group keeps its share
 LEAST_ROWS = 40  # even under a time limit that is too short for them
 KL_ITEMS = 48
 CONSTRAINED = (
@@ -67,7 +69,8 @@ def bench_stage(
     store: AnswerStore, progress: Progress = SILENT, deadline: float | None = None,
 ) -> Benched:  # fmt: skip
     """Answers, scores and compares. `deadline`: time.monotonic() by which to be done."""
-    general = tuple(_general(t, task, gateway, store, progress) for t in tuned)
+    suite = load_suite() if deadline is None else load_suite()[::THINNED]
+    general = tuple(_general(t, task, suite, gateway, store, progress) for t in tuned)
     progress.stage("Bench")
     rows = _rows_that_fit(candidates, _shuffled(splits.test, run.settings.seed), gateway, store, progress, deadline)
     answered = []
@@ -80,6 +83,8 @@ def bench_stage(
     )
     training = Training(sum(t.result.seconds for t in tuned), 0.0, len(splits.train)) if tuned else None
     notes = [CONSTRAINED] if task.constraint else []
+    if tuned and deadline is not None:
+        notes.append(f"The time limit leaves {len(suite)} of the general suite's {len(load_suite())} items.")
     if len(rows) < len(splits.test):
         notes.append(f"{len(rows)} of {len(splits.test)} test rows fit the time limit; more rows narrow the intervals.")
     general_base = general[0].flexibility.base if general else None
@@ -127,15 +132,19 @@ def _shuffled(test: Sequence[Example], seed: int) -> tuple[Example, ...]:
     return tuple(random.Random(f"bench/{seed}").sample(list(test), len(test)))
 
 
-def _general(tuned: Tuned, task: Task, gateway: Gateway, store: AnswerStore, progress: Progress) -> General:
+def _general(
+    tuned: Tuned, task: Task, suite: Sequence[GeneralItem], gateway: Gateway, store: AnswerStore, progress: Progress
+) -> General:
     """Base and tuned model answer the general suite; their divergence is measured on the base's answers."""
     progress.stage("General ability")
     labels = task.constraint.values if isinstance(task.constraint, Labels) else ()
     adapter = str(tuned.result.adapter_gguf)
-    asked = general_requests(tuned.model, None)
+    asked = general_requests(tuned.model, None, suite)
     base = answer_requests(asked, gateway, store, _part(progress, "base model", 0, 2))
-    own = answer_requests(general_requests(tuned.model, adapter), gateway, store, _part(progress, "tuned model", 1, 2))
-    found = flexibility([a.text for a in base], [a.text for a in own], labels)
+    own = answer_requests(
+        general_requests(tuned.model, adapter, suite), gateway, store, _part(progress, "tuned model", 1, 2)
+    )
+    found = flexibility([a.text for a in base], [a.text for a in own], labels, suite)
     progress.advance(2 * len(asked), 2 * len(asked), "divergence from the base")
     step = max(1, len(asked) // KL_ITEMS)
     said = [(r.messages, a.text) for r, a in zip(asked, base, strict=True) if a.text.strip()][::step]

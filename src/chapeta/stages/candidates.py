@@ -129,8 +129,9 @@ def choose_shots(
         return ()
     progress.stage("Few-shot")
     wanted = max(SHOTS, min(len(task.constraint.values), 8)) if isinstance(task.constraint, Labels) else SHOTS
-    sets = shot_sets(task, splits.train, wanted, SHOT_SETS, run.settings.seed)
-    rows = _spread(splits.validation, CHOOSING_ROWS if run.settings.limit_minutes is None else CHOOSING_ROWS // 2)
+    n_sets = SHOT_SETS if run.settings.limit_minutes is None else 1  # under a time limit the best by rule
+    sets = shot_sets(task, splits.train, wanted, n_sets, run.settings.seed)
+    rows = _spread(splits.validation, CHOOSING_ROWS)
     if not rows or len(sets) < 2:
         return sets[0]
     scorer = scorer_for(task.kind)
