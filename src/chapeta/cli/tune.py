@@ -61,9 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
             r = one.result
             score = f"{r.chosen_score:.1%} of validation rows right" if r.chosen_score is not None else "chosen by loss"
             print(f"{one.model}: step {r.chosen_step} of {r.steps} kept, {score}")
-            print(
-                f"{r.tokens:,} tokens in {r.seconds:.0f} s, {r.tokens_per_s:.0f} a second; peak memory {r.peak_rss_bytes / 1e9:.1f} GB"
-            )
+            speed = f"{r.tokens:,} tokens in {r.seconds:.0f} s, {r.tokens_per_s:.0f} a second"
+            print(f"{speed}; peak memory {r.peak_rss_bytes / 1e9:.1f} GB")
             print(r.adapter_gguf)
 
 
