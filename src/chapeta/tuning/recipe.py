@@ -49,7 +49,8 @@ class Recipe:
     alpha: the adapter's output is scaled by alpha / rank. warmup_share: share of the steps with rising learning rate.
     max_tokens: longer rows are left out (and counted). evaluate_every_steps: 0 is at the end of each epoch.
     validation_rows: at most so many validation rows are scored. replay_rows: the base model's own answers mixed in.
-    micro_batch_tokens: padded tokens of one forward pass, which bounds memory; the batch is summed over such pieces.
+    micro_batch_tokens: padded tokens of one forward pass; the batch is summed over such pieces. It bounds memory: the
+        embedded model takes about 0.95 GB and 2.1 MB a token (measured).
     """
 
     rank: int
@@ -67,7 +68,7 @@ class Recipe:
     checkpoint_every_steps: int = 25
     evaluate_every_steps: int = 0
     validation_rows: int = 256
-    micro_batch_tokens: int = 1024
+    micro_batch_tokens: int = 768
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
