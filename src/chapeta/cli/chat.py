@@ -58,9 +58,10 @@ def run(arguments: argparse.Namespace) -> None:
                 print("  (stopped)")
                 turns = (*turns, Message("assistant", "".join(pieces)))
                 continue
+            print(flush=True)
             usage = answer.usage
             print(
-                f"\n[{usage.tokens_in} tokens in, {usage.tokens_out} out, {answer.latency_ms / 1000:.1f} s]",
+                f"[{usage.tokens_in} tokens in, {usage.tokens_out} out, {answer.latency_ms / 1000:.1f} s]",
                 file=sys.stderr,
             )
             turns = (*turns, Message("assistant", answer.text))
