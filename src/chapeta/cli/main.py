@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from chapeta import __version__
+from chapeta.config import calm_threads
 from chapeta.errors import ChapetaError
 
 VERBS = {
@@ -35,6 +36,7 @@ INTERRUPTED = 130
 
 def run() -> None:
     """Entry point: parses, runs the verb, turns errors into one line and an exit code."""
+    calm_threads()
     sys.exit(main(sys.argv[1:]))
 
 

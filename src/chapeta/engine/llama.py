@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from chapeta.config import calm_threads
 from chapeta.engine.closed import Tokens, closed_form, decode
 from chapeta.errors import BadInput, ModelFailed
 from chapeta.types import Answer, Finish, Json, Message, Request, Schema, Usage
@@ -37,9 +38,7 @@ class Engine:
     """
 
     def __init__(self, model: Path, adapters: Sequence[str] = (), slots: int = 4, context_tokens: int = 2048) -> None:
-        # Threads that wait must sleep, not spin: with another program on the cores a step of 40 ms took 1,300 (see LOG.md).
-        # Read by OpenMP when it is loaded, so before the import.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        calm_threads()
         import xllamacpp
 
         self.model = model
