@@ -28,7 +28,7 @@ from chapeta.stages.run import Run
 from chapeta.stages.tune import Tuned, can_tune, tune_stage
 from chapeta.types import Candidate, Json, Task
 
-TUNING_SHARE = 0.45  # of the time that is left for tuning and bench, under a time limit
+TUNING_SHARE = 0.6  # of the time that is left for tuning and bench, under a time limit
 CLOSING_S = 12.0  # kept for figures, report and receipt
 
 

@@ -83,6 +83,12 @@ def bench_stage(
     )
     training = Training(sum(t.result.seconds for t in tuned), 0.0, len(splits.train)) if tuned else None
     notes = [CONSTRAINED] if task.constraint else []
+    for made in tuned:
+        planned, wanted = made.result.planned_epochs, made.recipe.recipe.epochs
+        if planned < wanted:
+            notes.append(
+                f"Training had {planned:.2g} of {wanted:g} epochs in the time limit; more may make tuning win."
+            )
     if tuned and deadline is not None:
         notes.append(f"The time limit leaves {len(suite)} of the general suite's {len(load_suite())} items.")
     if len(rows) < len(splits.test):
