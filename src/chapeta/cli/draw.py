@@ -115,7 +115,7 @@ def show_outcome(outcome: Outcome) -> None:
     bench, verdict = outcome.bench, outcome.verdict
     title = f"{bench.task}: {bench.metric.replace('_', ' ')} on {bench.n_test} test rows"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("candidate", "score", "95 %", "tokens", "$/1,000", "p50/p95 ms", "flexibility"):
+    for heading in ("candidate", "score", "95 %", "tokens", "$/1k", "p50/p95 ms", "flex."):
         table.add_column(heading, justify="left" if heading == "candidate" else "right", no_wrap=True)
     for c in bench.candidates:
         name = f"[bold green]{escape(c.name)} ←[/]" if c.name == verdict.use else escape(c.name)
@@ -124,6 +124,10 @@ def show_outcome(outcome: Outcome) -> None:
         change = points(c.flexibility.value).removesuffix(" points") if c.flexibility else "–"
         table.add_row(name, percent(c.score.value), interval(c.score), tokens, price, times, change)
     console.print(table)
+    console.print(
+        "tokens: in + out a call; $/1k: a thousand calls; flex.: points of general ability won or lost by tuning\n",
+        style="dim",
+    )
     label = " (indicative: fewer than 100 test rows)" if verdict.indicative else ""
     console.print(f"[bold]Verdict: {verdict.advice}; {escape(verdict.use)}[/]{label}")
     for reason in (*verdict.reasons, *bench.notes):

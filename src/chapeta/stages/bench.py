@@ -83,6 +83,8 @@ def bench_stage(
     )
     training = Training(sum(t.result.seconds for t in tuned), 0.0, len(splits.train)) if tuned else None
     notes = [CONSTRAINED] if task.constraint else []
+    at_once = max(gateway.provider(c.model).concurrency(c.model) for c in candidates)
+    notes.append(f"Latency is that of an answer while up to {at_once} questions are asked at once.")
     for made in tuned:
         planned, wanted = made.result.planned_epochs, made.recipe.recipe.epochs
         if planned < wanted:
