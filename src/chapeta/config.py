@@ -7,7 +7,6 @@ from pathlib import Path
 
 HOME_VARIABLE = "CHAPETA_HOME"
 DEFAULT_MODEL = "smollm2-135m"
-WHEEL_INDEX_VARIABLE = "PIP_INDEX_URL"
 
 
 def calm_threads() -> None:

@@ -1,4 +1,4 @@
-"""Labels: exact after stripping, failed calls are wrong, confusions are counted."""
+"""Labels: exact after stripping, failed calls are wrong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from chapeta.bench.results import Estimate
 from chapeta.bench.scorers import scorer_for
-from chapeta.bench.scorers.classify import NO_LABEL, confusion
 from chapeta.bench.statistics import wilson
 from chapeta.errors import BadInput
 from chapeta.types import Answer, Example, Labels, Message, Task, Usage
@@ -37,13 +36,6 @@ def test_accuracy_and_macro_f1() -> None:
     reference = wilson(2, 5)
     assert (accuracy.low, accuracy.high) == pytest.approx((reference.low, reference.high))
     assert list(found.estimates()) == ["accuracy", "macro_f1"]
-
-
-def test_confusion_names_the_mistakes() -> None:
-    table = confusion(EXAMPLES, ANSWERS, TASK)
-    assert table.labels == ("refund", "parcel", "login")
-    assert table.counts == ((1, 1, 0, 0), (0, 1, 0, 1), (0, 0, 0, 1))
-    assert table.mistakes == (("login", NO_LABEL, 1), ("parcel", NO_LABEL, 1), ("refund", "parcel", 1))
 
 
 def test_a_metric_without_row_scores_cannot_lead() -> None:
