@@ -56,3 +56,11 @@ def test_bad_names_are_refused(home: Path, name: str) -> None:
     with pytest.raises(BadInput, match="cannot be a name"):
         deployments.deploy(name, Candidate("base", "m", Decoding(4)))
     assert deployments.find(name) is None
+
+
+def test_a_removed_name_answers_no_more(home: Path) -> None:
+    deployments.deploy("it", Candidate("base", "m", Decoding(4)))
+    assert deployments.remove("it")
+    assert deployments.find("it") is None
+    assert not deployments.remove("it")
+    assert not deployments.remove("../it")

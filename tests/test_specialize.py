@@ -155,3 +155,20 @@ def test_a_run_killed_while_it_splits_and_trains_goes_on_to_the_same_adapter_and
     ]
     assert adapters[0] == adapters[1]
     assert json.loads(done.stdout)["candidates"] == outcome["candidates"]
+
+
+def test_the_bench_takes_a_training_that_a_time_limit_shortened_as_it_is(
+    finished: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    home, _ = finished
+    other = tmp_path / "home"
+    shutil.copytree(home, other, symlinks=True)
+    made = next((other / "runs" / "desk" / "tuned").glob("*/result.json"))
+    result = json.loads(made.read_text(encoding="utf-8"))
+    result["result"]["planned_epochs"] = 0.5
+    made.write_text(json.dumps(result), encoding="utf-8")
+    done = chapeta("bench", "desk", "--json", CHAPETA_HOME=str(other))
+    assert done.returncode == 0, done.stderr
+    assert "nothing has changed" in done.stderr
+    notes = json.loads((other / "runs" / "desk" / "bench.json").read_text(encoding="utf-8"))["notes"]
+    assert any("0.5 of 3 epochs" in note for note in notes)

@@ -48,6 +48,14 @@ def find(name: str) -> Candidate | None:
     return candidate_from_json(read_json(file, "chapeta deploy")) if file.exists() else None
 
 
+def remove(name: str) -> bool:
+    """Removes a deployment; False if there is none of this name."""
+    if find(name) is None:
+        return False
+    shutil.rmtree(config.deployments_dir() / name)
+    return True
+
+
 def names() -> tuple[str, ...]:
     """The names that are deployed, in alphabetical order."""
     return tuple(sorted(file.parent.name for file in config.deployments_dir().glob("*/deployment.json")))

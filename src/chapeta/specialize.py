@@ -72,21 +72,22 @@ def specialize(run: Run, progress: Progress = SILENT) -> Outcome:
     return Outcome(bench, verdict, run.folder / "report.html", run.folder / "receipt", run.settings.name)
 
 
-def prove(run: Run, progress: Progress = SILENT, reread: bool = True) -> tuple[BenchResult, Verdict]:
-    """All but the deployment. Without `reread` the run's splits are used as they are."""
+def prove(run: Run, progress: Progress = SILENT, fresh: bool = True) -> tuple[BenchResult, Verdict]:
+    """All but the deployment. Without `fresh` the run's splits and adapters are used as earlier stages left them."""
     clock = Clock(run.settings.limit_minutes)
     with Gateway(run.settings.budget_usd) as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
-        splits = (split_file if reread else splits_of)(run, gateway, progress)
+        splits = (split_file if fresh else splits_of)(run, gateway, progress)
         task = task_of(run, splits, gateway)
-        candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock)
+        candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock, fresh)
         benched = bench_stage(run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline())
     progress.stage("Verdict")
     return benched.result, conclude(run, benched, splits, tuned)
 
 
 def make_candidates(
-    run: Run, task: Task, splits: Splits, gateway: Gateway, store: AnswerStore, progress: Progress, clock: Clock
-) -> tuple[list[Candidate], list[Tuned]]:
+    run: Run, task: Task, splits: Splits, gateway: Gateway, store: AnswerStore, progress: Progress, clock: Clock,
+    fresh: bool = True,
+) -> tuple[list[Candidate], list[Tuned]]:  # fmt: skip
     """The candidates of every model: skill written, shown examples chosen, adapter trained."""
     wants_skill = any(name.endswith("skill") for name in run.settings.candidates)
     skill = write_skill_stage(run, task, splits, gateway, progress).body if wants_skill else ""
@@ -102,7 +103,7 @@ def make_candidates(
         if wants_tuning:
             limit_s = clock.tuning_s(len(run.settings.models))
             try:
-                made = tune_stage(run, model, task, splits, gateway, store, progress, limit_s)
+                made = tune_stage(run, model, task, splits, gateway, store, progress, limit_s, fresh)
             except OverLimit as error:
                 progress.say(f"no tuned candidate: {error}")
             else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from command import chapeta
+from command import chapeta, write_rows
 
 from chapeta.cli.main import VERBS
 
@@ -59,3 +61,32 @@ def test_version_and_models_as_json(home: object) -> None:
     assert chapeta("--version").stdout.strip()
     listed = json.loads(chapeta("models", "list", "--json").stdout)
     assert listed["models"][0]["id"] == "smollm2-135m"
+
+
+def test_runs_are_listed_and_removed(home: Path, tmp_path: Path) -> None:
+    assert "no runs yet" in chapeta("runs").stdout
+    file = write_rows(tmp_path / "desk.csv")
+    assert chapeta("split", str(file)).returncode == 0
+    assert [row["name"] for row in json.loads(chapeta("runs", "--json").stdout)["runs"]] == ["desk"]
+    assert chapeta("runs", "remove", "desk").returncode == 0
+    assert not (home / "runs" / "desk").exists()
+    assert file.exists()
+    again = chapeta("runs", "remove", "desk")
+    assert again.returncode != 0
+    assert "There is no run 'desk'" in again.stderr
+
+
+def test_models_remove_and_list_name_what_is_wrong(home: Path, models_home: Path) -> None:
+    for words, said in (
+        (("list", "smollm2-135m"), "takes no name"),
+        (("remove",), "needs a name"),
+        (("remove", "nobody"), "Nothing called 'nobody'"),
+    ):
+        done = chapeta("models", *words)
+        assert done.returncode == 2
+        assert said in done.stderr
+    (home / "models").unlink()  # the one copy of all tests is not removed
+    shutil.copytree(models_home / "models", home / "models")
+    removed = json.loads(chapeta("models", "remove", "smollm2-135m", "--json").stdout)
+    assert removed == {"removed": "smollm2-135m", "kind": "weights"}
+    assert not json.loads(chapeta("models", "list", "--json").stdout)["models"][0]["pulled"]

@@ -114,7 +114,7 @@ def test_labels_have_bars_in_proportion_and_markup_stays_text(
 def test_a_single_label_is_remarked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [(f"question {n}", "delivery") for n in range(20)]
     lines = section(page(capsys, write(tmp_path / "one.jsonl", rows)), "Labels")
-    assert lines[1] == "Every row has the same label: there is nothing to learn."
+    assert lines[1] == "Every row has the same value: there is nothing to learn."
 
 
 def test_many_labels_are_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +122,7 @@ def test_many_labels_are_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture
     file = write(tmp_path / "intents.jsonl", rows)
     lines = section(page(capsys, file), "Labels")
     assert len(lines) == 21
-    assert lines[-1] == "and 6 more labels; the rarest has 5 rows"
+    assert lines[-1] == "and 6 more; the rarest has 5 rows"
     assert len(section(page(capsys, file, every=True), "Labels")) == 26
 
 

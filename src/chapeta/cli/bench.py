@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
         changes["limit_minutes"] = arguments.limit_minutes
     opened = Run.create(dataclasses.replace(opened.settings, **changes), opened.folder)
     with progress() as listener:
-        bench, verdict = prove(opened, listener, reread=False)
+        bench, verdict = prove(opened, listener, fresh=False)
     outcome = Outcome(bench, verdict, opened.folder / "report.html", opened.folder / "receipt", "")
     if arguments.json:
         options.print_json(outcome.to_json())

@@ -27,7 +27,8 @@ VERBS = {
     "deploy": "give a candidate a name that answers",
     "ask": "ask a model or deployment one question",
     "chat": "talk to a model or deployment in the terminal",
-    "models": "pull and list local models",
+    "models": "pull, list and remove local models and deployments",
+    "runs": "list and remove runs",
     "verify": "recompute every figure of a receipt",
 }
 USAGE = "chapeta COMMAND [OPTION]...   (chapeta COMMAND --help tells more)"

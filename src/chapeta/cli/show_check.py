@@ -6,7 +6,7 @@ which could rewrite the terminal, are replaced. Lines that show data are cut at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -38,13 +38,14 @@ def show_check(report: CheckReport, every: bool, context_tokens: int = CONTEXT_T
         ("Contradictions", _contradictions(report, every)),
         ("Secrets and personal data", _findings(report, every)),
         ("Lengths", _lengths(report, context_tokens)),
-        ("Labels", _labels(report, every)),
+        ("Labels", _labels(report.labels or {}, report.good, every)),
+        *((f"Values of {name}", _labels(counts, report.good, every)) for name, counts in (report.fields or {}).items()),
     )
     for title, lines in sections:
         shown = list(lines)
         if title and shown:
             console.print()
-            console.print(Text(title, style="bold"))
+            console.print(_cut(title, "bold"))
         for indent, text in shown:
             console.print(Padding(text, (0, 0, 0, indent), expand=False))
 
@@ -138,29 +139,21 @@ def _lengths(report: CheckReport, context_tokens: int) -> Iterator[Line]:
         yield 2, Text(f"Measured on a random {lengths.sampled:,} of the good rows.", style="dim")
 
 
-def _labels(report: CheckReport, every: bool) -> Iterator[Line]:
-    if not report.labels:
+def _labels(labels: Mapping[str, int], rows: int, every: bool) -> Iterator[Line]:
+    """A bar for each value, as long as its share of the most frequent one."""
+    if not labels:
         return
-    shown = list(report.labels.items()) if every else list(report.labels.items())[:SHOWN_LABELS]
+    shown = list(labels.items()) if every else list(labels.items())[:SHOWN_LABELS]
     width = min(LABEL_CELLS, max(cell_len(_safe(label)) for label, _ in shown))
-    most = max(report.labels.values())
+    most = max(labels.values())
     for label, count in shown:
-        bar = "█" * max(1, round(BAR_CELLS * count / most))
-        name = _label(label, width)
-        yield (
-            2,
-            Text.assemble(
-                name, "  ", (f"{bar:<{BAR_CELLS}}", "cyan"), f" {count:>7,} {percent(count / report.good, 0):>5}"
-            ),
-        )
-    if len(report.labels) == 1:
-        yield 2, Text("Every row has the same label: there is nothing to learn.", style="yellow")
-    rest = len(report.labels) - len(shown)
+        bar = f"{'█' * max(1, round(BAR_CELLS * count / most)):<{BAR_CELLS}}"
+        yield 2, Text.assemble(_label(label, width), "  ", (bar, "cyan"), f" {count:>7,} {percent(count / rows, 0):>5}")
+    if len(labels) == 1:
+        yield 2, Text("Every row has the same value: there is nothing to learn.", style="yellow")
+    rest = len(labels) - len(shown)
     if rest:
-        yield (
-            4,
-            Text(f"and {_number(rest, 'more label')}; the rarest has {_number(min(report.labels.values()), 'row')}"),
-        )
+        yield 4, Text(f"and {rest:,} more; the rarest has {_number(min(labels.values()), 'row')}")
 
 
 def _label(label: str, width: int) -> str:

@@ -7,6 +7,7 @@ stores it as Q8_0 once; serving and training both load that file, so the tuned m
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,11 @@ def pull(model: str, report: Report = lambda _: None) -> Path:
             converted.replace(file)
             write_json(_facts_file(file), {**facts, "version": source.version, **_stat(file)})
     return file
+
+
+def remove(model: str) -> None:
+    """Removes a pulled model; it is fetched again when it is next needed."""
+    shutil.rmtree(_file(model).parent)
 
 
 def weights_sha256(file: Path) -> str:

@@ -26,7 +26,7 @@ from chapeta.examples.read import read
 from chapeta.examples.rows import BadRow, json_text
 from chapeta.examples.secrets import Finding, find_secrets
 from chapeta.examples.source import Progress, Source
-from chapeta.examples.task import kind_of
+from chapeta.examples.task import kind_of, values_of_fields
 from chapeta.types import Example, Json
 
 CONTEXT_TOKENS = 8192
@@ -46,6 +46,7 @@ class CheckReport:
     conflicts:        inputs that occur with different answers; conflict_lines holds their lines.
     near_conflicts:   clusters of near duplicates whose answers differ.
     labels:           rows by label where the answers are a closed set, most frequent first; None otherwise.
+    fields:           the same for each field of JSON answers whose values are a closed set; None for other answers.
     leakage_removed:  training rows dropped by the split because they repeat a test row; None before the split.
     """
 
@@ -67,6 +68,7 @@ class CheckReport:
     findings_by_kind: dict[str, int]
     lengths: Lengths | None
     labels: dict[str, int] | None
+    fields: dict[str, dict[str, int]] | None = None
     leakage_removed: int | None = None
 
     @property
@@ -172,6 +174,7 @@ class _Seen:
         near_conflicts, _ = _differing(cluster, answers, lines)
         near = len(cluster) - len(np.unique(cluster)) - exact
         good, labels = len(inputs), self.labels
+        kind = kind_of(labels) if labels else None
         return CheckReport(
             source=source,
             format=form,
@@ -190,7 +193,8 @@ class _Seen:
             findings=tuple(self.findings),
             findings_by_kind=dict(self.kinds.most_common()),
             lengths=lengths,
-            labels=dict(labels.most_common()) if labels and kind_of(labels) == "classify" else None,
+            labels=dict(labels.most_common()) if labels and kind == "classify" else None,
+            fields=values_of_fields(labels) if labels and kind == "extract" else None,
         )
 
     def _count_label(self, answer: str) -> None:

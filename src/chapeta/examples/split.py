@@ -180,6 +180,9 @@ def _units(
     kept = [unit for root, unit in units.items() if root not in taken]
     leaked = len(rows) - sum(len(unit) for unit in kept)
     least = MIN_UNITS if not test else 2
+    if test and not kept:
+        reason = f"All {len(rows):,} rows are in the test file too, or nearly so: none is left to train on."
+        raise BadInput(reason, "Give a test file of other rows, or none: some rows are then kept back for the test.")
     if len(kept) < least:
         reason = f"The {len(rows):,} rows fall into {_counted(len(kept))}; at least {least} are needed."
         remedy = (

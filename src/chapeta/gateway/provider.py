@@ -29,6 +29,10 @@ class Provider(Protocol):
         """Tokens of a bare text."""
         ...
 
+    def context_tokens(self, model: str) -> int:
+        """How many tokens of prompt and answer the model takes."""
+        ...
+
     def concurrency(self, model: str) -> int:
         """How many requests are worth having in flight."""
         ...

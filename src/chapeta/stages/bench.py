@@ -87,7 +87,7 @@ def bench_stage(
     notes.append(f"Latency is that of an answer while up to {at_once} questions are asked at once.")
     for made in tuned:
         planned, wanted = made.result.planned_epochs, made.recipe.recipe.epochs
-        if planned < wanted:
+        if not made.is_whole:
             notes.append(
                 f"Training had {planned:.2g} of {wanted:g} epochs in the time limit; more may make tuning win."
             )

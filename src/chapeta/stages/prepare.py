@@ -28,8 +28,8 @@ def check_file(
 ) -> CheckReport:
     """Reads every row of a file and reports on it; bad rows are reported, not raised."""
     progress.stage("Check")
-    count = token_counter(gateway, model)
-    return check(open_source(file), columns, count, accepted_bad_share=accepted_bad_share, progress=_shares(progress))
+    count, context = token_counter(gateway, model), gateway.provider(model).context_tokens(model)
+    return check(open_source(file), columns, count, context, accepted_bad_share, _shares(progress))
 
 
 def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Splits:
@@ -42,16 +42,14 @@ def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Split
         progress.stage("Check and split")
         progress.say("the file has not changed: the splits of the earlier run are kept")
         return read_splits(run.folder / "split")
-    count = token_counter(gateway, settings.models[0])
+    fits = (token_counter(gateway, settings.models[0]), _context(settings, gateway))
     progress.stage("Check")
-    report = check(
-        source, settings.columns, count, accepted_bad_share=settings.accepted_bad_share, progress=_shares(progress)
-    )
+    report = check(source, settings.columns, *fits, settings.accepted_bad_share, _shares(progress))
     report.require_good()
     progress.say(f"{report.format}: {report.good:,} good rows, {report.bad:,} bad")
     progress.stage("Split")
-    examples = _examples(source, settings, count)
-    test = _examples(test_source, settings, count) if test_source else None
+    examples = _examples(source, settings, fits)
+    test = _examples(test_source, settings, fits) if test_source else None
     kind = settings.task or infer_task(examples).kind
     require_metric(settings, kind)
     splits = split(examples, settings.seed, test, kind)
@@ -87,8 +85,13 @@ def require_metric(settings: Settings, kind: TaskKind) -> None:
     scorer_for(kind, settings.metric, (lambda _: "") if settings.judge else None)
 
 
-def _examples(source: Source, settings: Settings, count: Callable[[str], int]) -> list[Example]:
-    examples = list(good_examples(source, settings.columns, count))
+def _context(settings: Settings, gateway: Gateway) -> int:
+    """Tokens that every model of the run takes."""
+    return min(gateway.provider(model).context_tokens(model) for model in settings.models)
+
+
+def _examples(source: Source, settings: Settings, fits: tuple[Callable[[str], int], int]) -> list[Example]:
+    examples = list(good_examples(source, settings.columns, *fits))
     if len(examples) > MOST_ROWS_IN_MEMORY:
         raise BadInput(f"{len(examples):,} rows are more than a run takes.", f"Give at most {MOST_ROWS_IN_MEMORY:,}.")
     return examples

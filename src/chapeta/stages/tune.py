@@ -33,6 +33,11 @@ class Tuned:
     result: TuneResult
     recipe: ChosenRecipe
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no time limit has shortened the training."""
+        return self.result.planned_epochs >= self.recipe.recipe.epochs
+
     def to_json(self) -> Json:
         """All of it but the paths, which follow from the folder."""
         figures = {k: v for k, v in dataclasses.asdict(self.result).items() if not isinstance(v, Path)}
@@ -50,11 +55,14 @@ class Tuned:
 
 def tune_stage(
     run: Run, model: str, task: Task, splits: Splits, gateway: Gateway, store: AnswerStore,
-    progress: Progress = SILENT, time_limit_s: float | None = None,
+    progress: Progress = SILENT, time_limit_s: float | None = None, whole: bool = True,
 ) -> Tuned:  # fmt: skip
-    """Trains the adapter of one local model; finished work is kept, interrupted work goes on."""
+    """Trains the adapter of one local model; finished work is kept, interrupted work goes on.
+
+    whole: what an earlier time limit has shortened is finished now, unless there is a limit again.
+    """
     progress.stage(f"Tune {model}" if len(run.settings.models) > 1 else "Tune")
-    if (done := finished(run, model, splits)) is not None:
+    if (done := finished(run, model, splits)) and (done.is_whole or time_limit_s or not whole):
         progress.say("nothing has changed: the tuned model of the earlier run is kept")
         return done
     with needs_torch():
@@ -84,9 +92,9 @@ def tune_stage(
         progress.advance(p.step, p.total_steps, f"loss {p.loss:.3f}, {p.tokens_per_s:.0f} tokens/s{score}")
 
     result = tune(file, train, validation, chosen.recipe, folder, run.settings.seed, step, time_limit_s)
-    if result.planned_epochs < chosen.recipe.epochs:
-        progress.say(f"{result.planned_epochs:.2g} of {chosen.recipe.epochs:g} epochs fit the time limit")
     made = Tuned(model, result, chosen)
+    if not made.is_whole:
+        progress.say(f"{result.planned_epochs:.2g} of {chosen.recipe.epochs:g} epochs fit the time limit")
     write_json(folder / "result.json", {"made_from": _made_from(run, model, splits), **made.to_json()})
     return made
 
@@ -97,9 +105,7 @@ def finished(run: Run, model: str, splits: Splits) -> Tuned | None:
     name = str((folder / "result.json").relative_to(run.folder))
     if not run.is_current(name, _made_from(run, model, splits)) or not (folder / "adapter.gguf").exists():
         return None
-    known = Tuned.from_json(run.read(name, "tune"), folder)
-    shortened = known.result.planned_epochs < known.recipe.recipe.epochs
-    return None if shortened and run.settings.limit_minutes is None else known
+    return Tuned.from_json(run.read(name, "tune"), folder)
 
 
 def _made_from(run: Run, model: str, splits: Splits) -> str:

@@ -1,4 +1,4 @@
-"""Which rows go together. Rows of similar length share a batch, so that little is computed for padding.
+"""Which rows go together. Rows of similar length share a batch, so that attention computes little for padding.
 
 Everything follows from the lengths, the seed and the epoch: a run that resumes at step N needs no sampler state.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from chapeta.tuning.packing import Packing, pack, shared_beginning
 from chapeta.tuning.tokenise import TokenisedRow
 
 POOL_BATCHES = 32  # rows are sorted by length inside shuffled pools of so many batches: random enough, little padding
@@ -19,18 +20,18 @@ POOL_BATCHES = 32  # rows are sorted by length inside shuffled pools of so many 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows padded on the right, without their last token (nothing follows it).
+    """Rows packed into N tokens, without their last token (nothing follows it).
 
-    predicting_N: places in the flattened B×T tokens whose next token counts; targets_N: that token; weights_N: its
-    weight. rows_N: which row of the batch a place belongs to. tokens: how many of the B×T are not padding.
+    predicting_P: places among the N whose next token counts; targets_P: that token; weights_P: its weight; rows_P: the
+    row of the batch that it belongs to.
     """
 
-    ids_BT: torch.Tensor
-    predicting_N: torch.Tensor
-    targets_N: torch.Tensor
-    weights_N: torch.Tensor
-    rows_N: torch.Tensor
-    tokens: int
+    ids_N: torch.Tensor
+    packing: Packing
+    predicting_P: torch.Tensor
+    targets_P: torch.Tensor
+    weights_P: torch.Tensor
+    rows_P: torch.Tensor
 
 
 def epoch_batches(lengths: Sequence[int], batch_rows: int, seed: int, epoch: int) -> list[list[int]]:
@@ -47,49 +48,54 @@ def epoch_batches(lengths: Sequence[int], batch_rows: int, seed: int, epoch: int
     return batches
 
 
-def token_budget_batches(lengths: Sequence[int], max_padded_tokens: int) -> list[list[int]]:
-    """All rows, shortest first, cut so that rows × longest stays within the budget (a single row may pass it)."""
+def token_budget_batches(rows: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
+    """Numbers of all rows (token ids), shortest first, cut so that a packed batch stays within the budget.
+
+    Counted are the beginning that all share, once, and rows × longest rest. A single row may pass the budget.
+    """
+    shared = shared_beginning(rows)
     batches: list[list[int]] = []
-    for row in sorted(range(len(lengths)), key=lambda number: lengths[number]):
-        if not batches or (len(batches[-1]) + 1) * lengths[row] > max_padded_tokens:
+    for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):
+        if not batches or shared + (len(batches[-1]) + 1) * (len(rows[number]) - shared) > max_tokens:
             batches.append([])
-        batches[-1].append(row)
+        batches[-1].append(number)
     return batches
 
 
 def collate(rows: Sequence[TokenisedRow], device: torch.device) -> Batch:
-    """Pads rows to a batch. The padding is never looked at: attention is causal and no padded place is predicting."""
-    width = max(len(row.ids) for row in rows) - 1
-    ids_BT = torch.zeros((len(rows), width), dtype=torch.long)
-    places: list[tuple[int, int, float, int]] = []
-    for number, row in enumerate(rows):
-        ids_BT[number, : len(row.ids) - 1] = torch.tensor(row.ids[:-1])
-        for at, (token, weight) in enumerate(zip(row.ids, row.weights, strict=True)):
-            if weight > 0 and at > 0:
-                places.append((number * width + at - 1, token, weight, number))
+    """Packs rows of at least two tokens into one sequence."""
+    ids_N, packing = pack([row.ids[:-1] for row in rows], device)
+    places = [
+        (packing.place(number, at - 1), token, weight, number)
+        for number, row in enumerate(rows)
+        for at, (token, weight) in enumerate(zip(row.ids, row.weights, strict=True))
+        if weight > 0 and at > 0
+    ]
     predicting, targets, weights, numbers = zip(*places, strict=True)
 
     def tensor(values: Sequence[Any], dtype: torch.dtype) -> torch.Tensor:
         return torch.tensor(values, dtype=dtype, device=device)
 
     return Batch(
-        ids_BT.to(device),
+        ids_N,
+        packing,
         tensor(predicting, torch.long),
         tensor(targets, torch.long),
         tensor(weights, torch.float32),
         tensor(numbers, torch.long),
-        sum(len(row.ids) - 1 for row in rows),
     )
 
 
 def answer_hidden(model: Any, batch: Batch) -> torch.Tensor:
-    """Hidden states NxH at the predicting places. No mask is passed: with padding on the right, causal is enough."""
-    hidden_BTH = model.base_model(input_ids=batch.ids_BT, use_cache=False).last_hidden_state
-    return hidden_BTH.flatten(0, 1)[batch.predicting_N]
+    """Hidden states PxH at the predicting places."""
+    packing = batch.packing
+    positions_1N = packing.position_N[None]
+    output = model.base_model(input_ids=batch.ids_N[None], position_ids=positions_1N, use_cache=False, packing=packing)
+    return output.last_hidden_state[0][batch.predicting_P]
 
 
-def head_logits(model: Any, hidden_NH: torch.Tensor) -> torch.Tensor:
-    """Logits NxV in fp32. The vocabulary is the widest product of a small model; few places need it."""
-    logits_NV = model.get_output_embeddings()(hidden_NH).float()
+def head_logits(model: Any, hidden_PH: torch.Tensor) -> torch.Tensor:
+    """Logits PxV in fp32. The vocabulary is the widest product of a small model; few places need it."""
+    logits_PV = model.get_output_embeddings()(hidden_PH).float()
     cap = getattr(model.config, "final_logit_softcapping", None)
-    return torch.tanh(logits_NV / cap) * cap if cap else logits_NV
+    return torch.tanh(logits_PV / cap) * cap if cap else logits_PV

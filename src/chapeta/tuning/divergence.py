@@ -37,11 +37,11 @@ def mean_kl(
     rows = [_row(chat, messages, answer) for messages, answer in conversations]
     means = [0.0] * len(rows)
     with torch.inference_mode():
-        for numbers in token_budget_batches([len(row.ids) for row in rows], batch_tokens):
+        for numbers in token_budget_batches([row.ids for row in rows], batch_tokens):
             batch = collate([rows[number] for number in numbers], loaded.device)
-            kl_N = _kl(loaded.model, adapter, batch)
+            kl_P = _kl(loaded.model, adapter, batch)
             for place, number in enumerate(numbers):
-                means[number] = float(kl_N[batch.rows_N == place].mean())
+                means[number] = float(kl_P[batch.rows_P == place].mean())
     return means
 
 
@@ -53,12 +53,12 @@ def _row(chat: ChatTokeniser, messages: Sequence[Message], answer: str) -> Token
 
 
 def _kl(model: Any, adapter: lora.Adapter, batch: Batch) -> torch.Tensor:
-    tuned_NH = answer_hidden(model, batch)
+    tuned_PH = answer_hidden(model, batch)
     with lora.base_only(adapter):
-        base_NH = answer_hidden(model, batch)
+        base_PH = answer_hidden(model, batch)
     pieces = []
-    for base, tuned in zip(base_NH.split(PLACES_AT_ONCE), tuned_NH.split(PLACES_AT_ONCE), strict=True):
-        base_log_NV = head_logits(model, base).log_softmax(-1)
-        tuned_log_NV = head_logits(model, tuned).log_softmax(-1)
-        pieces.append((base_log_NV.exp() * (base_log_NV - tuned_log_NV)).sum(-1))
+    for base, tuned in zip(base_PH.split(PLACES_AT_ONCE), tuned_PH.split(PLACES_AT_ONCE), strict=True):
+        base_log_PV = head_logits(model, base).log_softmax(-1)
+        tuned_log_PV = head_logits(model, tuned).log_softmax(-1)
+        pieces.append((base_log_PV.exp() * (base_log_PV - tuned_log_PV)).sum(-1))
     return torch.cat(pieces)

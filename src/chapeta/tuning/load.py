@@ -23,6 +23,7 @@ import torch
 
 from chapeta.engine.gguf_header import GgufHeader, TensorInfo, read_header
 from chapeta.errors import BadInput
+from chapeta.tuning.packing import use_packing
 from chapeta.tuning.recipe import PRECISIONS
 
 # Architectures whose tensors we know how to bring back to PyTorch's form, and what llama.cpp's converter changed.
@@ -58,6 +59,7 @@ def load(path: Path, precision: str = "auto") -> LoadedModel:
     model = _build(path, header, configuration, pick_dtype(precision, device))
     model.requires_grad_(False)
     model.eval()
+    use_packing(model)
     return LoadedModel(model.to(device), tokeniser, header, device)
 
 

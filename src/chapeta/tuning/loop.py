@@ -1,7 +1,8 @@
 """The training loop, flat: batch, loss on answer tokens, gradient, step; now and then a score and a checkpoint.
 
-What makes it fast on a processor: rows of one length together, no attention mask, logits only where a token is taught,
-no gradient for frozen weights. The loss of a batch is the weighted mean over its taught tokens, however it is cut up.
+What makes it fast on a processor: rows packed without padding, their common beginning computed once (`packing.py`),
+logits only where a token is taught, no gradient for frozen weights. The loss of a batch is the weighted mean over its
+taught tokens, however it is cut up.
 """
 
 from __future__ import annotations
@@ -102,14 +103,14 @@ def backward(loaded: LoadedModel, rows: Sequence[TokenisedRow], micro_batch_toke
     """Adds the gradient of the batch's loss, the weighted mean over its taught tokens; returns that loss in nats."""
     weight_sum = sum(weight for row in rows for weight in row.weights[1:])
     total = 0.0
-    for numbers in token_budget_batches([len(row.ids) for row in rows], micro_batch_tokens):
+    for numbers in token_budget_batches([row.ids for row in rows], micro_batch_tokens):
         batch = collate([rows[number] for number in numbers], loaded.device)
-        hidden_NH = answer_hidden(loaded.model, batch)
+        hidden_PH = answer_hidden(loaded.model, batch)
         part = torch.zeros((), device=loaded.device)
         pieces = zip(
-            *(tensor.split(PLACES_AT_ONCE) for tensor in (hidden_NH, batch.targets_N, batch.weights_N)), strict=True
+            *(tensor.split(PLACES_AT_ONCE) for tensor in (hidden_PH, batch.targets_P, batch.weights_P)), strict=True
         )
-        several = len(batch.targets_N) > PLACES_AT_ONCE
+        several = len(batch.targets_P) > PLACES_AT_ONCE
         for piece in pieces:
             arguments = (loaded.model, *piece)
             part = part + (recompute(_loss_sum, *arguments, use_reentrant=False) if several else _loss_sum(*arguments))
@@ -135,9 +136,9 @@ def save(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> None:
     checkpoint.save(run.checkpoint, run.fingerprint, state, lora.state_dict(run.adapter), optimiser.state_dict())
 
 
-def _loss_sum(model: Any, hidden_NH: torch.Tensor, targets_N: torch.Tensor, weights_N: torch.Tensor) -> torch.Tensor:
-    losses_N = functional.cross_entropy(head_logits(model, hidden_NH), targets_N, reduction="none")
-    return (losses_N * weights_N).sum()
+def _loss_sum(model: Any, hidden_PH: torch.Tensor, targets_P: torch.Tensor, weights_P: torch.Tensor) -> torch.Tensor:
+    losses_P = functional.cross_entropy(head_logits(model, hidden_PH), targets_P, reduction="none")
+    return (losses_P * weights_P).sum()
 
 
 def _is_evaluation_due(run: Run, state: RunState) -> bool:

@@ -28,17 +28,16 @@ class Validation:
 
 def validate(model: Any, rows: Sequence[TokenisedRow], device: torch.device, batch_tokens: int = 1024) -> Validation:
     """Scores rows (at least one) with the model as it is."""
-    lengths = [len(row.ids) for row in rows]
     matches = [True] * len(rows)
     loss_sum, weight_sum = 0.0, 0.0
     with torch.inference_mode():
-        for numbers in token_budget_batches(lengths, batch_tokens):
+        for numbers in token_budget_batches([row.ids for row in rows], batch_tokens):
             batch = collate([rows[number] for number in numbers], device)
-            logits_NV = head_logits(model, answer_hidden(model, batch))
-            losses_N = functional.cross_entropy(logits_NV, batch.targets_N, reduction="none")
-            loss_sum += float((losses_N * batch.weights_N).sum())
-            weight_sum += float(batch.weights_N.sum())
-            wrong_N = logits_NV.argmax(-1) != batch.targets_N
-            for number in set(batch.rows_N[wrong_N].tolist()):
+            logits_PV = head_logits(model, answer_hidden(model, batch))
+            losses_P = functional.cross_entropy(logits_PV, batch.targets_P, reduction="none")
+            loss_sum += float((losses_P * batch.weights_P).sum())
+            weight_sum += float(batch.weights_P.sum())
+            wrong_P = logits_PV.argmax(-1) != batch.targets_P
+            for number in set(batch.rows_P[wrong_P].tolist()):
                 matches[numbers[number]] = False
     return Validation(sum(matches) / len(rows), loss_sum / weight_sum, tuple(matches))

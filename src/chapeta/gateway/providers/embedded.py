@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from chapeta.engine import weights
+from chapeta.engine.gguf_header import read_header
 from chapeta.engine.llama import ContextTooSmall, Engine
 from chapeta.files import sha256
 from chapeta.gateway.provider import OnText
@@ -54,6 +55,9 @@ class Embedded:
     def count_tokens(self, model: str, text: str) -> int:
         with self._engine_for(model, None, FIRST_CONTEXT_TOKENS) as engine:
             return engine.count_tokens(text)
+
+    def context_tokens(self, model: str) -> int:
+        return read_header(weights.ensure(model)).number("context_length")
 
     def concurrency(self, model: str) -> int:  # noqa: ARG002 - the protocol's signature
         return SLOTS

@@ -1,0 +1,144 @@
+"""Rows packed into one sequence without padding; what all of them begin with is computed once.
+
+Every row of a task begins with the same instructions. In a causal model those tokens do not depend on what follows, so
+a batch holds them once: [beginning | rest of row 1 | rest of row 2 | …]. Each rest attends to the beginning and to itself
+only, at the positions it would have alone, so losses and gradients are those of the rows one by one (a test compares).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any, cast
+
+import torch
+from torch.nn import functional
+
+ATTENTION = "chapeta_packed"  # the name under which transformers finds `packed_attention`
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Where rows lie in a packed sequence of N tokens, of which the first `shared` are every row's beginning.
+
+    starts: where each row's rest begins. position_N: a token's place in its own row. padded_BL: the rests as a padded
+    B×L, each entry a place in the sequence; real_R: which of the flattened B×L are no padding.
+    """
+
+    shared: int
+    starts: tuple[int, ...]
+    position_N: torch.Tensor
+    padded_BL: torch.Tensor
+    real_R: torch.Tensor
+
+    def place(self, row: int, position: int) -> int:
+        """The place in the sequence of a row's token."""
+        return position if position < self.shared else self.starts[row] + position - self.shared
+
+
+def pack(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, Packing]:
+    """Token ids (N) of the packed rows, none of them empty, and where they lie."""
+    shared = shared_beginning(rows)
+    rests = [len(row) - shared for row in rows]
+    starts = tuple(accumulate(rests[:-1], initial=shared))
+    ids = [*rows[0][:shared], *(token for row in rows for token in row[shared:])]
+    positions = [*range(shared), *(place for row in rows for place in range(shared, len(row)))]
+    column_L = torch.arange(max(rests))
+    real_BL = column_L < torch.tensor(rests)[:, None]
+    padded_BL = torch.where(real_BL, torch.tensor(starts)[:, None] + column_L, 0)
+    packing = Packing(
+        shared,
+        starts,
+        torch.tensor(positions, device=device),
+        padded_BL.to(device),
+        real_BL.flatten().nonzero()[:, 0].to(device),
+    )
+    return torch.tensor(ids, device=device), packing
+
+
+def shared_beginning(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens all rows begin with. At least one token of each row is left out: every row has a rest."""
+    shared = min(len(row) for row in rows) - 1
+    first = rows[0]
+    for row in rows[1:]:
+        shared = next((place for place in range(shared) if row[place] != first[place]), shared)
+    return shared
+
+
+def use_packing(model: Any) -> None:
+    """Lets a transformers model take a `packing` beside its ids; without one it attends as always."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(ATTENTION, packed_attention)
+    model.set_attn_implementation(ATTENTION)
+
+
+def packed_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float,
+    packing: Packing | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    **rest_of_call: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention of a packed sequence: query 1×heads×N×D, key and value 1×(fewer heads)×N×D; returns 1×N×heads×D."""
+    if packing is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+        return cast(
+            tuple[torch.Tensor, None],
+            sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **rest_of_call),
+        )
+    q_NHD, k_NHD, v_NHD = (x[0].transpose(0, 1) for x in (query, key, value))
+    shared, rows = packing.shared, packing.padded_BL
+    size = (len(rows), -1, -1, -1)
+    places = rows.flatten()
+
+    def rest(x_NHD: torch.Tensor) -> torch.Tensor:
+        return x_NHD.index_select(0, places).unflatten(0, rows.shape)
+
+    def whole(x_NHD: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x_NHD[:shared].expand(size), rest(x_NHD)], dim=1)
+
+    mask = _mask(shared, rows.shape[1], sliding_window, query.device)
+    out_BLHD = _attend(rest(q_NHD), whole(k_NHD), whole(v_NHD), mask, scaling, softcap)
+    out_NHD = out_BLHD.flatten(0, 1).index_select(0, packing.real_R)
+    if shared:
+        mask = _mask(0, shared, sliding_window, query.device)
+        q, k, v = (x_NHD[None, :shared] for x_NHD in (q_NHD, k_NHD, v_NHD))
+        out_NHD = torch.cat([_attend(q, k, v, mask, scaling, softcap)[0], out_NHD])
+    return out_NHD[None], None
+
+
+def _attend(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask_LK: torch.Tensor, scale: float, softcap: float | None
+) -> torch.Tensor:
+    """Batch×tokens×heads×D in and out."""
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    if softcap is None:
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask_LK, scale=scale, enable_gqa=True)
+        return out.transpose(1, 2)
+    k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v))
+    scores = torch.tanh(q @ k.transpose(-1, -2) * scale / softcap) * softcap
+    weights = scores.masked_fill(~mask_LK, -torch.inf).softmax(-1, dtype=torch.float32).to(q.dtype)
+    return cast(torch.Tensor, (weights @ v).transpose(1, 2))
+
+
+@lru_cache(maxsize=64)
+def _mask(shared: int, length: int, window: int | None, device: torch.device) -> torch.Tensor:
+    """Which of shared + length tokens each of the last `length` may look at: length × (shared + length), causal.
+
+    Kept between calls, so it must not become an inference tensor, which a later backward pass could not use.
+    """
+    with torch.inference_mode(False):
+        place_K = torch.arange(shared + length, device=device)
+        ahead_LK = place_K - place_K[shared:, None]
+        allowed_LK = ahead_LK <= 0
+        return allowed_LK if window is None else allowed_LK & (ahead_LK > -window)
