@@ -89,8 +89,7 @@ def torch_accuracy(folder: Path) -> dict[str, Any]:
     candidates = json.loads((folder / "candidates.json").read_text())
     candidate = candidate_from_json(next(c for c in candidates if c["name"] == "tuned"))
     loaded = load(weights.ensure(candidate.model))
-    state, rank, alpha = lora.load_peft(next((folder / "tuned").glob("*/adapter")))
-    lora.load_state(lora.inject(loaded.model, rank, alpha, seed=0), state)
+    lora.attach(loaded.model, next((folder / "tuned").glob("*/adapter")))
     chat = ChatTokeniser(loaded.tokeniser)
     closed = closed_form(candidate.decoding.constraint)
     assert closed is not None

@@ -26,6 +26,7 @@ RECIPE = Recipe(
     batch_rows=2,
     learning_rate=1e-3,
     max_tokens=64,
+    adapted_layers=20,
     checkpoint_every_steps=3,
     warmup_share=0.2,
 )

@@ -19,7 +19,7 @@ from chapeta.tuning import loop, lora
 from chapeta.tuning.batches import answer_hidden, collate, head_logits
 from chapeta.tuning.divergence import mean_kl
 from chapeta.tuning.load import LoadedModel, load
-from chapeta.tuning.local import data_shape, model_shape, steps_in_time, tune
+from chapeta.tuning.local import EpochSeconds, data_shape, model_shape, steps_in_time, tune
 from chapeta.tuning.recipe import ModelShape, Recipe
 from chapeta.tuning.tokenise import TokenisedRow, tokenise
 from chapeta.tuning.trainer import TrainingRow, TuneProgress, TuneResult
@@ -33,7 +33,16 @@ WORDS = {
     "oak": ("oak", "rose", "tulip", "fern", "pine", "grass"),
     "iron": ("iron", "copper", "gold", "silver", "zinc", "lead"),
 }
-RECIPE = Recipe(rank=8, alpha=16, epochs=4, batch_rows=5, learning_rate=2e-3, max_tokens=64, checkpoint_every_steps=4)
+RECIPE = Recipe(
+    rank=8,
+    alpha=16,
+    epochs=4,
+    batch_rows=5,
+    learning_rate=2e-3,
+    max_tokens=64,
+    adapted_layers=15,
+    checkpoint_every_steps=4,
+)
 
 
 def row(kind: str, word: str) -> TrainingRow:
@@ -69,9 +78,7 @@ def base(embedded_model: Path) -> LoadedModel:
 @pytest.fixture
 def adapted(base: LoadedModel, tuned: Tuned) -> Iterator[tuple[LoadedModel, lora.Adapter]]:
     """The tuned model, made from the saved folder; the linear layers are put back afterwards."""
-    state, rank, alpha = lora.load_peft(tuned.result.adapter_peft)
-    adapter = lora.inject(base.model, rank, alpha, seed=1)
-    lora.load_state(adapter, state)
+    adapter = lora.attach(base.model, tuned.result.adapter_peft)
     yield base, adapter
     for name, layer in adapter.items():
         parent, _, child = name.rpartition(".")
@@ -215,7 +222,7 @@ def test_exact_match_asks_for_every_token(adapted: tuple[LoadedModel, lora.Adapt
     batch = collate([piece], loaded.device)
     with torch.inference_mode():
         logits = head_logits(loaded.model, answer_hidden(loaded.model, batch))
-    loss = functional.cross_entropy(logits, batch.targets_N)
+    loss = functional.cross_entropy(logits, batch.targets_P)
     assert validate(loaded.model, [piece], loaded.device).loss == pytest.approx(float(loss), rel=1e-4)
 
 
@@ -229,10 +236,12 @@ def test_the_schedule_rises_then_falls() -> None:
 
 
 def test_a_time_limit_shortens_the_plan_or_refuses() -> None:
-    assert steps_in_time(wanted=300, steps_per_epoch=100, epoch_s=60, left_s=100) == 150
-    assert steps_in_time(wanted=300, steps_per_epoch=100, epoch_s=60, left_s=1000) == 300
+    assert steps_in_time(300, 100, EpochSeconds(60, 60), left_s=100) == 150
+    assert steps_in_time(300, 100, EpochSeconds(60, 30), left_s=100) == 200
+    assert steps_in_time(300, 100, EpochSeconds(60, 30), left_s=50) == 75
+    assert steps_in_time(300, 100, EpochSeconds(60, 60), left_s=1000) == 300
     with pytest.raises(OverLimit, match="Allow at least 2 minutes"):
-        steps_in_time(wanted=300, steps_per_epoch=100, epoch_s=60, left_s=10)
+        steps_in_time(300, 100, EpochSeconds(60, 60), left_s=10)
 
 
 def test_shapes_are_read_from_the_file_and_the_rows(embedded_model: Path, base: LoadedModel) -> None:

@@ -15,6 +15,7 @@ RECIPE_OPTIONS = {
     "alpha": (float, "the adapter is scaled by alpha / rank"),
     "learning-rate": (float, "highest learning rate"),
     "batch-rows": (int, "rows a step"),
+    "adapted-layers": (int, "how many of the uppermost layers get an adapter; 0: all"),
     "max-tokens": (int, "longer training rows are left out"),
     "warmup-share": (float, "share of the steps with a rising learning rate"),
     "schedule": (str, "linear or cosine"),

@@ -30,9 +30,7 @@ def mean_kl(
     Measured where each token of the answer, and what follows it, is predicted, after the base's own tokens.
     """
     loaded = load(model_path)
-    state, rank, alpha = lora.load_peft(adapter_peft)
-    adapter = lora.inject(loaded.model, rank, alpha, seed=0)
-    lora.load_state(adapter, state)
+    adapter = lora.attach(loaded.model, adapter_peft)
     chat = ChatTokeniser(loaded.tokeniser)
     rows = [_row(chat, messages, answer) for messages, answer in conversations]
     means = [0.0] * len(rows)

@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from chapeta.errors import BadInput, OverLimit
 from chapeta.files import disk_errors, sha256, write_atomic
 from chapeta.tuning import checkpoint, loop, lora
 from chapeta.tuning.checkpoint import RunState, State
+from chapeta.tuning.frozen import FrozenBelow
 from chapeta.tuning.load import LoadedModel, load
 from chapeta.tuning.recipe import DataShape, ModelShape, Recipe
 from chapeta.tuning.tokenise import TokenisedRow, TokenisedRows, tokenise
@@ -54,16 +56,18 @@ def tune(
     loaded = load(model_path, recipe.precision)
     rows = tokenise(train, loaded.tokeniser, recipe.max_tokens)
     held_out = _held_out(tokenise(validation, loaded.tokeniser, recipe.max_tokens).rows, recipe, seed)
+    first_layer = _first_adapted(loaded, recipe)
     settings = (seed, sha256(model_path), loaded.model.dtype, loaded.device.type, evaluate is not None)
     run = loop.Run(
         loaded=loaded,
-        adapter=lora.inject(loaded.model, recipe.rank, recipe.alpha, seed),
+        adapter=lora.inject(loaded.model, recipe.rank, recipe.alpha, seed, first_layer),
         train=rows.rows,
         validation=held_out,
         recipe=recipe,
         seed=seed,
         fingerprint=checkpoint.fingerprint(rows.rows, held_out, recipe, *settings),
         folder=out_dir,
+        frozen=FrozenBelow(loaded.model, first_layer, rows.rows) if first_layer else None,
         score=_scorer(evaluate, recipe, model_path, out_dir),
         progress=progress,
     )
@@ -97,17 +101,32 @@ def data_shape(rows: TokenisedRows) -> DataShape:
     return DataShape(len(rows.rows), rows.longest, rows.answer_tokens)
 
 
-def steps_in_time(wanted: int, steps_per_epoch: int, epoch_s: float, left_s: float) -> int:
+@dataclass(frozen=True, slots=True)
+class EpochSeconds:
+    """How long the first epoch takes, which also computes the layers below the adapters, and each later one."""
+
+    first: float
+    later: float
+
+
+def steps_in_time(wanted: int, steps_per_epoch: int, epoch: EpochSeconds, left_s: float) -> int:
     """How many of the wanted steps fit into the time left, a tenth of which is kept back.
 
     Raises OverLimit where not even a quarter of an epoch fits.
     """
-    steps = min(wanted, math.floor(steps_per_epoch * 0.9 * left_s / epoch_s))
+    usable = 0.9 * left_s
+    epochs = usable / epoch.first if usable < epoch.first else 1 + (usable - epoch.first) / epoch.later
+    steps = min(wanted, math.floor(steps_per_epoch * epochs))
     if steps < min(wanted, math.ceil(steps_per_epoch * LEAST_EPOCHS)):
-        least_minutes = math.ceil(LEAST_EPOCHS * epoch_s / 0.9 / 60 + 1)
-        message = f"The time left ({max(0, left_s):.0f} s) does not allow a quarter of an epoch ({epoch_s:.0f} s each)."
+        least_minutes = math.ceil(LEAST_EPOCHS * epoch.first / 0.9 / 60 + 1)
+        message = f"The time left ({max(0, left_s):.0f} s) does not allow a quarter of an epoch ({epoch.first:.0f} s)."
         raise OverLimit(message, f"Allow at least {least_minutes} minutes for tuning, or use fewer rows.")
     return steps
+
+
+def _first_adapted(loaded: LoadedModel, recipe: Recipe) -> int:
+    """The lowest layer that gets an adapter."""
+    return max(0, len(loaded.model.base_model.layers) - recipe.adapted_layers) if recipe.adapted_layers else 0
 
 
 def _held_out(rows: tuple[TokenisedRow, ...], recipe: Recipe, seed: int) -> tuple[TokenisedRow, ...]:
@@ -168,24 +187,25 @@ def _wanted_steps(run: loop.Run) -> int:
 def _steps_in_time(run: loop.Run, left_s: float) -> int:
     started = time.perf_counter()
     second_per_token = _seconds_per_token(run)
-    epoch_s = second_per_token * sum(len(row.ids) for row in run.train)
-    epoch_s += second_per_token * FORWARD_SHARE * sum(len(row.ids) for row in run.validation)
-    return steps_in_time(_wanted_steps(run), run.steps_per_epoch, epoch_s, left_s - (time.perf_counter() - started))
+    tokens = sum(len(row.ids) for row in run.train)
+    scoring_s = second_per_token.first * FORWARD_SHARE * sum(len(row.ids) for row in run.validation)
+    epoch = EpochSeconds(second_per_token.first * tokens + scoring_s, second_per_token.later * tokens + scoring_s)
+    return steps_in_time(_wanted_steps(run), run.steps_per_epoch, epoch, left_s - (time.perf_counter() - started))
 
 
-def _seconds_per_token(run: loop.Run) -> float:
-    """Measured on rows of middling length, the second time: the first also warms up. Leaves no gradient behind."""
+def _seconds_per_token(run: loop.Run) -> EpochSeconds:
+    """Measured on rows of middling length, after one pass that warms up. Leaves no gradient behind."""
     by_length = sorted(run.train, key=lambda row: len(row.ids))
     middle = max(0, len(by_length) // 2 - run.recipe.batch_rows // 2)
     rows = by_length[middle : middle + run.recipe.batch_rows]
-    seconds = 0.0
-    for _ in range(2):
+    seconds = []
+    for frozen in (run.frozen and run.frozen.anew(), fresh := run.frozen and run.frozen.anew(), fresh):
         started = time.perf_counter()
-        loop.backward(run.loaded, rows, run.recipe.micro_batch_tokens)
-        seconds = time.perf_counter() - started
+        loop.backward(run.loaded, rows, run.recipe.micro_batch_tokens, frozen)
+        seconds.append((time.perf_counter() - started) / sum(len(row.ids) for row in rows))
     for matrix in lora.parameters(run.adapter):
         matrix.grad = None
-    return seconds / sum(len(row.ids) for row in rows)
+    return EpochSeconds(seconds[1], seconds[2])
 
 
 def _finish(run: loop.Run, state: RunState, rows: TokenisedRows, model_path: Path) -> TuneResult:

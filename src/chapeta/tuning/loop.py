@@ -1,8 +1,8 @@
 """The training loop, flat: batch, loss on answer tokens, gradient, step; now and then a score and a checkpoint.
 
 What makes it fast on a processor: rows packed without padding, their common beginning computed once (`packing.py`),
-logits only where a token is taught, no gradient for frozen weights. The loss of a batch is the weighted mean over its
-taught tokens, however it is cut up.
+layers below the lowest adapter computed once (`frozen.py`), logits only where a token is taught, no gradient for frozen
+weights. The loss of a batch is the weighted mean over its taught tokens, however it is cut up.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from chapeta.errors import ModelFailed
 from chapeta.tuning import checkpoint, lora
 from chapeta.tuning.batches import answer_hidden, collate, epoch_batches, head_logits, token_budget_batches
 from chapeta.tuning.checkpoint import RunState, State
+from chapeta.tuning.frozen import FrozenBelow
 from chapeta.tuning.load import LoadedModel
 from chapeta.tuning.recipe import Recipe
 from chapeta.tuning.tokenise import TokenisedRow
@@ -35,7 +36,11 @@ Score = Callable[[State], float]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run is made of. `score`: the caller's task score of an adapter, instead of our exact match."""
+    """What one run is made of.
+
+    frozen: the model cut at its lowest adapter, where some layers have none. score: the caller's task score of an
+    adapter, instead of our exact match.
+    """
 
     loaded: LoadedModel
     adapter: lora.Adapter
@@ -45,6 +50,7 @@ class Run:
     seed: int
     fingerprint: str
     folder: Path
+    frozen: FrozenBelow | None = None
     score: Score | None = None
     progress: OnProgress | None = None
 
@@ -65,6 +71,7 @@ def train(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> RunSta
     recipe, trained = run.recipe, lora.parameters(run.adapter)
     lengths = [len(row.ids) for row in run.train]
     batches: list[list[int]] = []
+    _keep_again(run, state)
     consistent = True  # adapter, optimiser and step agree: a checkpoint may be written
     try:
         while state.step < state.total_steps:
@@ -76,7 +83,7 @@ def train(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> RunSta
             rate = learning_rate(state.step, state.total_steps, recipe)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            loss = backward(run.loaded, rows, recipe.micro_batch_tokens)
+            loss = backward(run.loaded, rows, recipe.micro_batch_tokens, run.frozen)
             if not math.isfinite(loss):
                 remedy = f"Try half the learning rate: {recipe.learning_rate / 2:g}."
                 raise ModelFailed(f"The training loss is {loss} at step {state.step + 1}.", remedy)
@@ -99,13 +106,16 @@ def train(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> RunSta
     return state
 
 
-def backward(loaded: LoadedModel, rows: Sequence[TokenisedRow], micro_batch_tokens: int) -> float:
+def backward(
+    loaded: LoadedModel, rows: Sequence[TokenisedRow], micro_batch_tokens: int, frozen: FrozenBelow | None = None
+) -> float:
     """Adds the gradient of the batch's loss, the weighted mean over its taught tokens; returns that loss in nats."""
     weight_sum = sum(weight for row in rows for weight in row.weights[1:])
     total = 0.0
     for numbers in token_budget_batches([row.ids for row in rows], micro_batch_tokens):
-        batch = collate([rows[number] for number in numbers], loaded.device)
-        hidden_PH = answer_hidden(loaded.model, batch)
+        piece_rows = [rows[number] for number in numbers]
+        batch = collate(piece_rows, loaded.device)
+        hidden_PH = frozen.answer_hidden(batch, piece_rows) if frozen else answer_hidden(loaded.model, batch)
         part = torch.zeros((), device=loaded.device)
         pieces = zip(
             *(tensor.split(PLACES_AT_ONCE) for tensor in (hidden_PH, batch.targets_P, batch.weights_P)), strict=True
@@ -134,6 +144,15 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
 def save(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> None:
     """Writes the checkpoint of this moment."""
     checkpoint.save(run.checkpoint, run.fingerprint, state, lora.state_dict(run.adapter), optimiser.state_dict())
+
+
+def _keep_again(run: Run, state: RunState) -> None:
+    """A resumed run needs the hidden states that it kept in its first epoch: from the same batches, to the last bit."""
+    if run.frozen is not None and state.step:
+        lengths = [len(row.ids) for row in run.train]
+        for numbers in epoch_batches(lengths, run.recipe.batch_rows, run.seed, 0)[: state.step]:
+            rows = [run.train[number] for number in numbers]
+            run.frozen.keep(rows, run.recipe.micro_batch_tokens, run.loaded.device)
 
 
 def _loss_sum(model: Any, hidden_PH: torch.Tensor, targets_P: torch.Tensor, weights_P: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,17 +53,35 @@ class LoraLinear(nn.Module):  # type: ignore[misc]  # torch is not type-checked 
 Adapter = dict[str, LoraLinear]
 
 
-def inject(model: Any, rank: int, alpha: float, seed: int) -> Adapter:
-    """Puts an adapter on every linear layer of the decoder (not on the vocabulary), in place; returns them by name."""
+def inject(model: Any, rank: int, alpha: float, seed: int, first_layer: int = 0) -> Adapter:
+    """Puts an adapter on every linear layer of the decoder's layers from `first_layer` up (not on the vocabulary), in
+    place; returns them by name."""
     generator = torch.Generator().manual_seed(seed)
-    head = model.get_output_embeddings()
-    linears = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear) and m is not head]
+    linears = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and (layer := layer_of(name)) is not None and layer >= first_layer
+    ]
     adapter: Adapter = {}
     for name, linear in linears:
         parent, _, child = name.rpartition(".")
         adapter[name] = LoraLinear(linear, rank, alpha, generator)
         setattr(model.get_submodule(parent), child, adapter[name])
     return adapter
+
+
+def attach(model: Any, folder: Path) -> Adapter:
+    """Puts a saved adapter on a model, in place."""
+    state, rank, alpha = load_peft(folder)
+    adapter = inject(model, rank, alpha, 0, min(_layers(state), default=0))
+    load_state(adapter, state)
+    return adapter
+
+
+def layer_of(name: str) -> int | None:
+    """The number of the decoder's layer that a module or matrix belongs to, if it does."""
+    found = re.search(r"(?:^|\.)layers\.(\d+)\.", name)
+    return int(found[1]) if found else None
 
 
 def parameters(adapter: Adapter) -> list[nn.Parameter]:
@@ -115,10 +134,16 @@ def save_peft(state: Mapping[str, torch.Tensor], rank: int, alpha: float, base_n
         "bias": "none",
         "target_modules": targets,
         "inference_mode": True,
+        "layers_to_transform": _layers(state),
+        "layers_pattern": "layers",
     }
     write_atomic(folder / WEIGHTS_FILE, save(dict(state), metadata={"format": "pt"}))
     write_json(folder / CONFIGURATION_FILE, configuration)
     return folder
+
+
+def _layers(state: Mapping[str, torch.Tensor]) -> list[int]:
+    return sorted({layer for name in state if (layer := layer_of(name)) is not None})
 
 
 def load_peft(folder: Path) -> tuple[State, int, float]:

@@ -1,0 +1,100 @@
+"""Layers below the lowest adapter never change: what they make of a row is computed in the first epoch and kept.
+
+Training then costs a pass through the adapted layers only: with adapters in the upper half, later epochs take half the
+work. Kept are the hidden states of each row, of what all rows begin with only once, up to a limit of memory; rows beyond
+it are computed each time. What is kept follows from the order of the batches, so a resumed run keeps the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from chapeta.tuning.batches import Batch, collate, token_budget_batches
+from chapeta.tuning.packing import shared_beginning
+from chapeta.tuning.tokenise import TokenisedRow
+
+KEPT_BYTES = 1_000_000_000
+
+
+class FrozenBelow:
+    """A model cut at its lowest adapted layer. `rows`: all that will be asked for."""
+
+    def __init__(self, model: Any, first_adapted: int, rows: Sequence[TokenisedRow], limit: int = KEPT_BYTES) -> None:
+        base = model.base_model
+        self.below = cut(base, 0, first_adapted)
+        self.below.norm = nn.Identity()
+        self.above = cut(base, first_adapted, len(base.layers))
+        self._limit = limit
+        self._shared = shared_beginning([row.ids[:-1] for row in rows])
+        self._beginning: torch.Tensor | None = None
+        self._rests: dict[tuple[int, ...], torch.Tensor] = {}
+        self._room = limit
+
+    def anew(self) -> FrozenBelow:
+        """The same with nothing kept."""
+        fresh = copy.copy(self)
+        fresh._beginning, fresh._rests, fresh._room = None, {}, self._limit
+        return fresh
+
+    def answer_hidden(self, batch: Batch, rows: Sequence[TokenisedRow]) -> torch.Tensor:
+        """Hidden states PxH at the predicting places of a batch made of these rows, as `batches.answer_hidden` gives."""
+        packing = batch.packing
+        below_NH = self._kept(batch, rows)
+        if below_NH is None:
+            below_NH = self._compute(batch, rows)
+        output = self.above(
+            inputs_embeds=below_NH[None], position_ids=packing.position_N[None], use_cache=False, packing=packing
+        )
+        return output.last_hidden_state[0][batch.predicting_P]
+
+    def keep(self, rows: Sequence[TokenisedRow], micro_batch_tokens: int, device: torch.device) -> None:
+        """Computes what training on a batch would have kept: a resumed run goes through its first epoch so."""
+        for numbers in token_budget_batches([row.ids for row in rows], micro_batch_tokens):
+            part = [rows[number] for number in numbers]
+            batch = collate(part, device)
+            if self._kept(batch, part) is None:
+                self._compute(batch, part)
+
+    def _kept(self, batch: Batch, rows: Sequence[TokenisedRow]) -> torch.Tensor | None:
+        """Hidden states NxH below the adapters, None where a row's are not kept."""
+        found = [self._rests.get(row.ids) for row in rows]
+        rests = [rest for rest in found if rest is not None]
+        if self._beginning is None or len(rests) < len(found):
+            return None
+        more = batch.packing.shared - self._shared  # a batch may share more than all rows do
+        return torch.cat([self._beginning, rests[0][:more], *(rest[more:] for rest in rests)])
+
+    def _compute(self, batch: Batch, rows: Sequence[TokenisedRow]) -> torch.Tensor:
+        packing, shared = batch.packing, self._shared
+        with torch.no_grad():
+            output = self.below(
+                input_ids=batch.ids_N[None], position_ids=packing.position_N[None], use_cache=False, packing=packing
+            )
+        below_NH: torch.Tensor = output.last_hidden_state[0]
+        if self._beginning is None:
+            self._beginning = below_NH[:shared].clone()
+        for number, row in enumerate(rows):
+            first, last = packing.starts[number], packing.place(number, len(row.ids) - 2)
+            rest = torch.cat([below_NH[shared : packing.shared], below_NH[first : last + 1]])
+            size = rest.numel() * rest.element_size()
+            if row.ids not in self._rests and size <= self._room:
+                self._rests[row.ids] = rest
+                self._room -= size
+        return below_NH
+
+
+def cut(base_model: Any, first: int, end: int) -> Any:
+    """The decoder with layers from `first` to before `end` only. It shares all weights and adapters with the whole."""
+    part = copy.copy(base_model)
+    part._modules = dict(base_model._modules)
+    part.layers = nn.ModuleList(base_model.layers[first:end])
+    part.config = copy.copy(base_model.config)
+    part.config.num_hidden_layers = end - first
+    if types := getattr(base_model.config, "layer_types", None):
+        part.config.layer_types = types[first:end]
+    return part

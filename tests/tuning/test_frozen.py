@@ -1,0 +1,84 @@
+"""What is kept of the layers below the adapters gives the very gradients of the whole model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from test_packing import CONFIGURATIONS, CPU
+from torch.nn import functional
+from transformers import AutoModelForCausalLM
+
+from chapeta.tuning import lora
+from chapeta.tuning.batches import Batch, answer_hidden, collate, head_logits
+from chapeta.tuning.frozen import FrozenBelow
+from chapeta.tuning.packing import use_packing
+from chapeta.tuning.tokenise import TokenisedRow
+
+FIRST_ADAPTED = 2
+ROWS = [
+    TokenisedRow((3, 4, 5, *rest), (0.0,) * (2 + len(rest)) + (1.0,))
+    for rest in ((20, 21, 9), (20, 22, 23, 8), (30, 7), (20, 22, 23, 24, 6))
+]
+
+
+@pytest.fixture(params=CONFIGURATIONS)
+def model(request: pytest.FixtureRequest) -> Any:
+    torch.manual_seed(0)
+    made = AutoModelForCausalLM.from_config(CONFIGURATIONS[request.param]).eval()
+    made.requires_grad_(False)
+    use_packing(made)
+    return made
+
+
+def test_gradients_are_those_of_the_whole_model_in_every_epoch(model: Any) -> None:
+    adapter = lora.inject(model, rank=4, alpha=8, seed=0, first_layer=FIRST_ADAPTED)
+    assert {lora.layer_of(name) for name in adapter} == {2, 3}
+    with torch.no_grad():
+        for layer in adapter.values():
+            layer.lora_B.normal_(std=0.1)
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS)
+    first, second = ROWS[:3], [ROWS[1], ROWS[3]]  # the second batch shares more than all rows do
+    for rows in (first, second, [ROWS[3]]):
+        batch = collate(rows, CPU)
+        expected = gradients(model, adapter, answer_hidden(model, batch), batch)
+        for _ in range(2):  # computed, then kept
+            found = gradients(model, adapter, frozen.answer_hidden(batch, rows), batch)
+            for one, other in zip(found, expected, strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_kept_rows_are_not_computed_again(model: Any) -> None:
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS)
+    batch = collate(ROWS, CPU)
+    calls = []
+    frozen.below.norm.register_forward_hook(lambda *_: calls.append(1))
+    before = frozen.answer_hidden(batch, ROWS)
+    frozen.keep(ROWS, 1000, CPU)
+    assert torch.equal(frozen.answer_hidden(batch, ROWS), before)
+    part = collate(ROWS[1:3], CPU)
+    torch.testing.assert_close(frozen.answer_hidden(part, ROWS[1:3]), answer_hidden(model, part))
+    assert len(calls) == 1
+    frozen.anew().answer_hidden(batch, ROWS)
+    assert len(calls) == 2
+
+
+def test_rows_beyond_the_limit_are_computed_each_time(model: Any) -> None:
+    one_row = 3 * 32 * 4  # three tokens in fp32
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, limit=one_row)
+    batch = collate(ROWS, CPU)
+    calls = []
+    frozen.below.norm.register_forward_hook(lambda *_: calls.append(1))
+    for _ in range(3):
+        torch.testing.assert_close(frozen.answer_hidden(batch, ROWS), answer_hidden(model, batch))
+    assert len(calls) == 3
+    assert 0 < sum(rest.numel() * rest.element_size() for rest in frozen._rests.values()) <= one_row
+
+
+def gradients(model: Any, adapter: lora.Adapter, hidden: torch.Tensor, batch: Batch) -> list[torch.Tensor]:
+    matrices = lora.parameters(adapter)
+    for matrix in matrices:
+        matrix.grad = None
+    functional.cross_entropy(head_logits(model, hidden), batch.targets_P).backward()
+    return [matrix.grad.clone() for matrix in matrices]
