@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chapeta.bench.general import CHECKS, GROUPS, Check, GeneralItem, load_suite, parse_suite, passes
 from chapeta.errors import Corrupt
+from chapeta.stages.run import MOST_GENERAL_ITEMS
 
 TRIAGE = '{"team":"billing","urgency":"low"}'
 
@@ -163,3 +164,7 @@ def test_a_broken_suite_names_its_line(change: dict[str, object], word: str) -> 
 def test_a_line_that_is_no_item_is_named(second: str) -> None:
     with pytest.raises(Corrupt, match="line 2"):
         parse_suite(json.dumps(GOOD) + "\n" + second + "\n")
+
+
+def test_the_option_allows_as_many_items_as_there_are() -> None:
+    assert len(load_suite()) == MOST_GENERAL_ITEMS

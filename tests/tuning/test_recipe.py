@@ -88,3 +88,12 @@ def test_impossible_values_are_refused_by_name(overrides: dict[str, Any]) -> Non
 def test_three_rows_are_not_tuned_on() -> None:
     with pytest.raises(BadInput, match="3 training rows are too few"):
         choose_recipe(DataShape(3, 80, 20), SMOL)
+
+
+def test_a_time_limit_adapts_the_upper_half_of_the_layers() -> None:
+    shape = DataShape(500, 80, 3000)
+    assert choose_recipe(shape, SMOL).recipe.adapted_layers == 30
+    hurried = choose_recipe(shape, SMOL, hurried=True)
+    assert hurried.recipe.adapted_layers == 15
+    assert "time limit" in hurried.reasons["adapted_layers"]
+    assert choose_recipe(shape, SMOL, {"adapted_layers": 3}, hurried=True).recipe.adapted_layers == 3

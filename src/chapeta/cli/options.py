@@ -65,6 +65,9 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--writer", metavar="MODEL", help="model that writes the skill (default: it is written by rule)")
     group.add_argument("--judge", metavar="MODEL", help="model that judges answers, with --metric judge")
+    group.add_argument(
+        "--general-items", type=int, metavar="N", help="questions about general ability (all 141; with a limit 47)"
+    )
     group.add_argument("--limit-minutes", type=float, metavar="N", help="shorten training and bench to fit this time")
     group.add_argument("--budget-usd", type=float, metavar="X", help="stop before providers bill more than this")
     add_recipe(parser)
@@ -108,6 +111,7 @@ def settings_of(arguments: argparse.Namespace) -> Any:
         columns=Columns(arguments.input, arguments.output, arguments.group, arguments.weight),
         recipe=recipe_of(arguments),
         replay_rows=arguments.replay or 0,
+        general_items=arguments.general_items,
         writer=arguments.writer,
         judge=arguments.judge,
         margin=arguments.margin,

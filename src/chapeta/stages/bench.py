@@ -35,7 +35,7 @@ from chapeta.stages.tune import Tuned, needs_torch
 from chapeta.types import Answer, Candidate, Example, Labels, Message, Task
 
 PROBE_ROWS = 12
-THINNED = 3  # under a time limit every third item of the general suite is asked: each group keeps its share
+LIMITED_ITEMS = 47  # of the general suite, under a time limit
 LEAST_ROWS = 40  # even under a time limit that is too short for them
 KL_ITEMS = 48
 CONSTRAINED = (
@@ -69,7 +69,7 @@ def bench_stage(
     store: AnswerStore, progress: Progress = SILENT, deadline: float | None = None,
 ) -> Benched:  # fmt: skip
     """Answers, scores and compares. `deadline`: time.monotonic() by which to be done."""
-    suite = load_suite() if deadline is None else load_suite()[::THINNED]
+    suite = _suite(run.settings.general_items or (LIMITED_ITEMS if deadline is not None else None))
     general = tuple(_general(t, task, suite, gateway, store, progress) for t in tuned)
     progress.stage("Bench")
     rows = _rows_that_fit(candidates, _shuffled(splits.test, run.settings.seed), gateway, store, progress, deadline)
@@ -91,8 +91,8 @@ def bench_stage(
             notes.append(
                 f"Training had {planned:.2g} of {wanted:g} epochs in the time limit; more may make tuning win."
             )
-    if tuned and deadline is not None:
-        notes.append(f"The time limit leaves {len(suite)} of the general suite's {len(load_suite())} items.")
+    if tuned and len(suite) < len(load_suite()):
+        notes.append(f"General ability was asked for by {len(suite)} of the general suite's {len(load_suite())} items.")
     if len(rows) < len(splits.test):
         notes.append(f"{len(rows)} of {len(splits.test)} test rows fit the time limit; more rows narrow the intervals.")
     general_base = general[0].flexibility.base if general else None
@@ -100,6 +100,13 @@ def bench_stage(
     benched = Benched(result, task, rows, tuple(candidates), tuple(answered), general)
     _keep(run, benched)
     return benched
+
+
+def _suite(items: int | None) -> tuple[GeneralItem, ...]:
+    """So many items of the general suite, at even distances: each group keeps its share."""
+    whole = load_suite()
+    count = len(whole) if items is None else min(items, len(whole))
+    return tuple(whole[number * len(whole) // count] for number in range(count))
 
 
 def _part(progress: Progress, name: str, place: int, parts: int) -> Tick:

@@ -32,6 +32,7 @@ from chapeta.types import Json, TaskKind
 
 # values that are right for some data: around them, the user's own are checked before anything is read
 ANY_RECIPE = {"rank": 8, "alpha": 16, "epochs": 1, "batch_rows": 8, "learning_rate": 1e-4, "max_tokens": 512}
+LEAST_GENERAL_ITEMS, MOST_GENERAL_ITEMS = 12, 141  # of the general suite (a test compares with its length)
 CANDIDATES = ("base", "few-shot", "nearest", "skill", "tuned", "tuned+skill")
 
 
@@ -39,6 +40,7 @@ CANDIDATES = ("base", "few-shot", "nearest", "skill", "tuned", "tuned+skill")
 class Settings:
     """What the user asked for. `recipe`: settings of the tuning recipe that replace the automatic choice.
 
+    general_items: how many questions of the general suite are asked; None: all, or under a time limit a third.
     limit_minutes: shortens training and the bench to fit, said out loud; budget_usd: the run stops before it costs more.
     """
 
@@ -53,6 +55,7 @@ class Settings:
     columns: Columns = field(default_factory=Columns)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     replay_rows: int = 0
+    general_items: int | None = None
     writer: str | None = None
     judge: str | None = None
     margin: float = 0.02
@@ -75,6 +78,9 @@ class Settings:
             raise BadInput(f"--budget-usd {self.budget_usd} is not a sum.", "Give 0 or more.")
         if self.replay_rows < 0:
             raise BadInput(f"--replay {self.replay_rows} is not a number of rows.", "Give 0 or more.")
+        if self.general_items is not None and not LEAST_GENERAL_ITEMS <= self.general_items <= MOST_GENERAL_ITEMS:
+            given = f"--general-items {self.general_items} is out of range."
+            raise BadInput(given, f"Give {LEAST_GENERAL_ITEMS} to {MOST_GENERAL_ITEMS}.")
         Recipe(**{**ANY_RECIPE, **self.recipe})
 
     def to_json(self) -> Json:

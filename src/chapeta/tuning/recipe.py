@@ -85,9 +85,12 @@ class ChosenRecipe:
     reasons: Mapping[str, str]
 
 
-def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, Any] | None = None) -> ChosenRecipe:
+def choose_recipe(
+    data: DataShape, model: ModelShape, overrides: Mapping[str, Any] | None = None, hurried: bool = False
+) -> ChosenRecipe:
     """The recipe for this data and model; `overrides` (field name → value) win over every automatic choice.
 
+    hurried: there is a time limit, so what costs less counts for more.
     Raises BadInput for fewer than 10 rows, an unknown setting or a value out of range.
     """
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -98,8 +101,10 @@ def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, An
     unknown = set(given) - {field.name for field in dataclasses.fields(Recipe)}
     if unknown:
         raise BadInput(f"No recipe setting is called '{min(unknown)}'.", "See `chapeta tune --help`.")
+    layers = _adapted_layers(model, hurried)
     chosen: dict[str, tuple[Any, str]] = {
-        "rank": _rank(data, model),
+        "adapted_layers": layers,
+        "rank": _rank(data, model.parameters_per_rank * layers[0] // model.layers),
         "epochs": _epochs(data.rows),
         "batch_rows": _batch_rows(data.rows),
         "learning_rate": _learning_rate(model),
@@ -115,12 +120,12 @@ def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, An
     return ChosenRecipe(Recipe(**values), reasons)
 
 
-def _rank(data: DataShape, model: ModelShape) -> tuple[int, str]:
+def _rank(data: DataShape, parameters_per_rank: int) -> tuple[int, str]:
     least = 8 if data.rows < 300 else 16
-    enough = next((r for r in (8, 16, 32) if r * model.parameters_per_rank >= data.answer_tokens), 64)
+    enough = next((r for r in (8, 16, 32) if r * parameters_per_rank >= data.answer_tokens), 64)
     if enough > least:
         return enough, f"{data.answer_tokens:,} trained answer tokens need at least as many adapter parameters."
-    size = least * model.parameters_per_rank
+    size = least * parameters_per_rank
     return (
         least,
         f"{data.rows:,} rows; its {size:,} parameters are room enough for {data.answer_tokens:,} answer tokens.",
@@ -154,6 +159,13 @@ def _max_tokens(data: DataShape, model: ModelShape) -> tuple[int, str]:
     if data.longest_row_tokens > model.context_tokens:
         return model.context_tokens, f"The model's context; the longest row has {data.longest_row_tokens:,} tokens."
     return max(data.longest_row_tokens, 2), "The longest row fits the model's context, so no row is left out."
+
+
+def _adapted_layers(model: ModelShape, hurried: bool) -> tuple[int, str]:
+    if hurried:
+        half = -(-model.layers // 2)
+        return half, f"Under a time limit the upper half of {model.layers} layers: more epochs fit."
+    return model.layers, "All layers."
 
 
 _RANGES: dict[str, tuple[float, float, bool]] = {  # lowest, highest, whole number
