@@ -21,11 +21,14 @@ def test_a_deployment_answers_by_its_name(home: Path, embedded_model: Path) -> N
     assert answer.text in ("yes", "no")
 
 
-def test_a_longer_prompt_gets_a_larger_context(home: Path, embedded_model: Path) -> None:
-    candidate = Candidate("base", str(embedded_model), Decoding(4))
+def test_a_request_that_needs_more_room_gets_a_larger_context(home: Path, embedded_model: Path) -> None:
+    candidate = Candidate("base", str(embedded_model), Decoding(2100, Labels(("yes", "no"))))
     with Gateway() as gateway:
-        answer = gateway.answer(candidate.render((Message("user", "word " * 2500),)))
-    assert answer.usage.tokens_in > 2048
+        answer = gateway.answer(candidate.render((Message("user", "Is water wet?"),)))
+        with pytest.raises(BadInput, match="8,192"):
+            longer = Candidate("base", str(embedded_model), Decoding(9000))
+            gateway.answer(longer.render((Message("user", "Is water wet?"),)))
+    assert answer.text in ("yes", "no")
 
 
 def test_unknown_names_list_what_there_is(home: Path) -> None:

@@ -210,7 +210,7 @@ class ContextTooSmall(BadInput):
 
     def __init__(self, needed: int, room: int) -> None:
         super().__init__(
-            f"The prompt and its answer need {needed} tokens; the context window has {room}.", "Shorten the input."
+            f"The prompt and its answer need {needed:,} tokens; the context window has {room:,}.", "Shorten the input."
         )
         self.needed = needed
 

@@ -41,8 +41,9 @@ class Embedded:
                 try:
                     return engine.answer(request, on_text)
                 except ContextTooSmall as error:
-                    if error.needed > engine.longest_context():
-                        raise
+                    longest = engine.longest_context()
+                    if error.needed > longest:
+                        raise ContextTooSmall(error.needed, longest) from None
                     needed = error.needed
 
     def identity(self, request: Request) -> str:
