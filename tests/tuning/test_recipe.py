@@ -36,8 +36,8 @@ def test_rows_decide_rank_epochs_and_batch(rows: int, rank: int, epochs: int, ba
 @pytest.mark.parametrize(
     ("model", "rate"),
     [
-        (SMOL, 1e-3),  # the rule gives 5e-4 × 3.472^0.781 = 1.32e-3, above the cap
-        (QWEN, 5.3e-4),  # 5e-4 × 2.232^0.0775 = 5.32e-4
+        (SMOL, 5e-4),  # the rule gives 5e-4 × 3.472^0.781 = 1.32e-3, above the cap
+        (QWEN, 5e-4),  # 5e-4 × 2.232^0.0775 = 5.32e-4, above the cap
         (ModelShape("llama", 2048, 16, 1, 8192), 4.9e-4),
         (ModelShape("llama", 4096, 32, 1, 8192), 2.9e-4),
     ],
