@@ -57,7 +57,7 @@ def test_the_cheaper_one_wins_inside_the_margin() -> None:
     assert (found.use, found.advice, found.indicative, found.rows_needed) == ("few-shot", "use", False, None)
     assert found.reasons[0].startswith("skill scores highest: accuracy 95.0 % (95 % interval 94.0 to 95.9 %)")
     assert "few-shot is cheaper (400 tokens in and 3 out per call against 900" in found.reasons[1]
-    assert "not inferior: -0.2 points" in found.reasons[1]
+    assert "not inferior: −0.2 points" in found.reasons[1]
     assert "It is worse, but surely by less than the margin." in found.reasons[1]
 
 
@@ -97,11 +97,11 @@ def test_tuned_wins_where_it_is_far_better_and_says_what_it_cost() -> None:
     found = decide(bench(*others, tuned))
     assert (found.use, found.advice) == ("tuned", "use")
     words = " ".join(found.reasons)
-    assert "tuned against its base -8.0 points (95 % interval -13.0 to -3.0)" in words
+    assert "tuned against its base −8.0 points (95 % interval −13.0 to −3.0)" in words
     assert "The best untuned candidate is skill (70.0 %)" in words
     # 90 s of training; the skill takes 900 ms and the tuned model 60 ms a call.
     assert found.break_even_calls == pytest.approx(90 / 0.84)
-    assert "90 s of training are paid back after 107 calls: tuned saves 840.0 ms a call against skill." in words
+    assert "90 s of training are paid back after 107 calls: tuned saves 0.84 s a call against skill." in words
 
 
 def test_a_flexibility_limit_rules_out() -> None:

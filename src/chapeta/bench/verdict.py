@@ -205,13 +205,16 @@ def _break_even(
         price, gain = f"{cost or 0:,.2f} USD for training", f"{saved * 1000:,.4f} USD per 1,000 calls"
     else:
         cost, saved = bench.training_s, (prompted.latency_p50_ms - tuned.latency_p50_ms) / 1000
-        price, gain = f"{cost or 0:,.0f} s of training", f"{saved * 1000:,.1f} ms a call"
+        price, gain = f"{cost or 0:,.0f} s of training", f"{saved:,.2f} s a call"
     if cost is None:
         return None, "When tuning pays back is unknown: the cost of training is not recorded."
     if saved <= 0:
         return None, f"Tuning never pays back: a call of {tuned.name} saves nothing against {prompted.name}."
     calls = cost / saved
-    sentence = f"{price} are paid back after {calls:,.0f} calls: {tuned.name} saves {gain} against {prompted.name}."
+    though = "" if winner.trains else ", but is not the one to use"
+    sentence = (
+        f"{price} are paid back after {calls:,.0f} calls: {tuned.name} saves {gain} against {prompted.name}{though}."
+    )
     if volume_calls is not None:
         sentence += f" You expect {volume_calls:,.0f}."
     return calls, sentence

@@ -48,7 +48,7 @@ def amount(share: float) -> str:
 
 def points_with_interval(d: Estimate) -> str:
     value = round(100 * d.value, 1) + 0.0  # + 0.0: no "-0.0"
-    return f"{value:+.1f} points (95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f})"
+    return f"{value:+.1f} points (95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f})".replace("-", "−")
 
 
 def _with_interval(e: Estimate) -> str:
@@ -61,7 +61,7 @@ def _why_cheaper(finding: Finding) -> str:
     worse = " It is worse, but surely by less than the margin." if d.high < 0 else ""
     return (
         f"{winner.name} is cheaper ({prices}) and not inferior: {points_with_interval(d)} against {best.name}, "
-        f"above the margin of -{amount(finding.margin)}.{worse}"
+        f"above the margin of −{amount(finding.margin)}.{worse}"
     )
 
 
