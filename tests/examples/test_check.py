@@ -98,3 +98,14 @@ def test_progress_names_both_stages(tmp_path: Path) -> None:
     stages: list[str] = []
     check(written(tmp_path, [row("a"), row("b")]), progress=lambda stage, _share: stages.append(stage))
     assert list(dict.fromkeys(stages)) == ["read", "compare"]
+
+
+def test_fields_of_json_answers_have_their_balance(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"{n} boxes", "completion": json.dumps({"size": n, "kind": "ab"[n % 3 == 0], "note": f"n{n}"})}
+        for n in range(30)
+    ]
+    report = check(written(tmp_path, list(rows)))
+    assert report.labels is None
+    assert report.fields == {"kind": {"a": 20, "b": 10}}
+    assert check(written(tmp_path, [row("text one"), row("text two", "mail")])).fields is None

@@ -239,3 +239,9 @@ def test_changed_and_missing_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text("{}")
     with pytest.raises(Corrupt):
         read_splits(tmp_path)
+
+
+def test_a_test_file_that_holds_all_rows_is_named() -> None:
+    data = dataset(40, copies=0)
+    with pytest.raises(BadInput, match="All 40 rows are in the test file too"):
+        split(data, 0, data)
