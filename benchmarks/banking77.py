@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--candidates", default="base,skill,tuned")
+    parser.add_argument("--general-items", type=int, help="questions about general ability (all 141)")
     parser.add_argument("--out", type=Path, help="run folder; the same one goes on where it was stopped")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -54,7 +55,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     recipe = {"epochs": arguments.epochs} if arguments.epochs else {}
     settings = Settings(
         str(scratch / "train.csv"), "banking77", candidates=tuple(arguments.candidates.split(",")), task="classify",
-        test=str(scratch / "test.csv"), seed=arguments.seed, recipe=recipe,
+        test=str(scratch / "test.csv"), seed=arguments.seed, recipe=recipe, general_items=arguments.general_items,
     )  # fmt: skip
     started = time.monotonic()
     with progress() as listener:
