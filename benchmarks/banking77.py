@@ -36,13 +36,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--candidates", default="base,skill,tuned")
     parser.add_argument("--general-items", type=int, help="questions about general ability (all 141)")
-    parser.add_argument("--out", type=Path, help="run folder; the same one goes on where it was stopped")
+    parser.add_argument("--out", type=Path, help="folder to keep; given again, the run in it goes on where it was stopped")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        print(json.dumps(measure(arguments, Path(scratch)), indent=1))
+        out = arguments.out or Path(scratch)
+        out.mkdir(parents=True, exist_ok=True)
+        print(json.dumps(measure(arguments, out), indent=1))
 
 
-def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+def measure(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Runs the product's own way from file to verdict, then answers the test rows once more in torch."""
     from chapeta.cli.draw import progress
     from chapeta.specialize import specialize
@@ -50,16 +52,16 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 
     intents = None if arguments.all else INTENTS
     per_intent = None if arguments.all else ROWS_PER_INTENT
-    train = write_rows(arguments.data / "train.csv", scratch / "train.csv", intents, per_intent, arguments.seed)
-    test = write_rows(arguments.data / "test.csv", scratch / "test.csv", intents, None, arguments.seed)
+    train = write_rows(arguments.data / "train.csv", out / "train.csv", intents, per_intent, arguments.seed)
+    test = write_rows(arguments.data / "test.csv", out / "test.csv", intents, None, arguments.seed)
     recipe = {"epochs": arguments.epochs} if arguments.epochs else {}
     settings = Settings(
-        str(scratch / "train.csv"), "banking77", candidates=tuple(arguments.candidates.split(",")), task="classify",
-        test=str(scratch / "test.csv"), seed=arguments.seed, recipe=recipe, general_items=arguments.general_items,
+        str(out / "train.csv"), "banking77", candidates=tuple(arguments.candidates.split(",")), task="classify",
+        test=str(out / "test.csv"), seed=arguments.seed, recipe=recipe, general_items=arguments.general_items,
     )  # fmt: skip
     started = time.monotonic()
     with progress() as listener:
-        run = Run.create(settings, arguments.out or scratch / "run")
+        run = Run.create(settings, out / "run")
         outcome = specialize(run, listener)
     figures = outcome.to_json()
     tuned = json.loads(next((run.folder / "tuned").glob("*/result.json")).read_text())
