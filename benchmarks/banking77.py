@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--candidates", default="base,skill,tuned")
     parser.add_argument("--general-items", type=int, help="questions about general ability (all 141)")
-    parser.add_argument("--out", type=Path, help="folder to keep; given again, the run in it goes on where it was stopped")
+    parser.add_argument(
+        "--out", type=Path, help="folder to keep; given again, the run in it goes on where it was stopped"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         out = arguments.out or Path(scratch)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
 from chapeta.tuning import lora
-from chapeta.tuning.batches import Batch, answer_hidden, collate, head_logits
+from chapeta.tuning.batches import answer_hidden, collate, head_logits
 from chapeta.tuning.frozen import FrozenBelow
 from chapeta.tuning.packing import use_packing
 from chapeta.tuning.tokenise import TokenisedRow
@@ -32,20 +32,22 @@ def model(request: pytest.FixtureRequest) -> Any:
     return made
 
 
-def test_gradients_are_those_of_the_whole_model_in_every_epoch(model: Any) -> None:
+@pytest.mark.parametrize("recomputed", [False, True], ids=["", "activations recomputed"])
+def test_gradients_are_those_of_the_whole_model_in_every_epoch(model: Any, recomputed: bool) -> None:
     adapter = lora.inject(model, rank=4, alpha=8, seed=0, first_layer=FIRST_ADAPTED)
     assert {lora.layer_of(name) for name in adapter} == {2, 3}
     with torch.no_grad():
         for layer in adapter.values():
             layer.lora_B.normal_(std=0.1)
+    batches = (ROWS[:3], [ROWS[1], ROWS[3]], [ROWS[3]])  # the second shares more than all rows do
+    expected = [gradients(model, adapter, rows) for rows in batches]
+    if recomputed:  # as for long rows
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.train()
     frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS)
-    first, second = ROWS[:3], [ROWS[1], ROWS[3]]  # the second batch shares more than all rows do
-    for rows in (first, second, [ROWS[3]]):
-        batch = collate(rows, CPU)
-        expected = gradients(model, adapter, answer_hidden(model, batch), batch)
-        for _ in range(2):  # computed, then kept
-            found = gradients(model, adapter, frozen.answer_hidden(batch, rows), batch)
-            for one, other in zip(found, expected, strict=True):
+    for rows, reference in zip(batches, expected, strict=True):
+        for source in (None, frozen, frozen):  # the whole model; computed; kept
+            for one, other in zip(gradients(model, adapter, rows, source), reference, strict=True):
                 torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
@@ -70,15 +72,20 @@ def test_rows_beyond_the_limit_are_computed_each_time(model: Any) -> None:
     batch = collate(ROWS, CPU)
     calls = []
     frozen.below.norm.register_forward_hook(lambda *_: calls.append(1))
+    assert frozen.kept_share == pytest.approx(3 / 10)
     for _ in range(3):
         torch.testing.assert_close(frozen.answer_hidden(batch, ROWS), answer_hidden(model, batch))
     assert len(calls) == 3
     assert 0 < sum(rest.numel() * rest.element_size() for rest in frozen._rests.values()) <= one_row
 
 
-def gradients(model: Any, adapter: lora.Adapter, hidden: torch.Tensor, batch: Batch) -> list[torch.Tensor]:
+def gradients(
+    model: Any, adapter: lora.Adapter, rows: list[TokenisedRow], frozen: FrozenBelow | None = None
+) -> list[torch.Tensor]:
     matrices = lora.parameters(adapter)
     for matrix in matrices:
         matrix.grad = None
+    batch = collate(rows, CPU)
+    hidden = frozen.answer_hidden(batch, rows) if frozen else answer_hidden(model, batch)
     functional.cross_entropy(head_logits(model, hidden), batch.targets_P).backward()
     return [matrix.grad.clone() for matrix in matrices]

@@ -1,4 +1,4 @@
-"""Packed rows give the losses and gradients of the rows one by one, on three architectures' attention."""
+"""Packed rows give the losses and gradients of the rows one by one, on five architectures' attention."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, LlamaConfig, Qwen3Config
+from transformers import AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, LlamaConfig, Qwen2Config, Qwen3Config
 
 from chapeta.tuning import lora
 from chapeta.tuning.batches import answer_hidden, collate, head_logits
@@ -23,6 +23,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 CONFIGURATIONS = {
     "llama": LlamaConfig(**SIZES),
+    "qwen2": Qwen2Config(**{name: value for name, value in SIZES.items() if name != "head_dim"}),
     "qwen3": Qwen3Config(**SIZES),
     "gemma3, a window of 6 tokens": Gemma3TextConfig(**SIZES, sliding_window=6),
     "gemma2, soft caps": Gemma2Config(**SIZES, sliding_window=6, query_pre_attn_scalar=8),
@@ -96,3 +97,18 @@ def _gradients(adapter: lora.Adapter, loss: torch.Tensor) -> tuple[float, list[t
         matrix.grad = None
     loss.backward()
     return float(loss.detach()), [matrix.grad.clone() for matrix in lora.parameters(adapter)]
+
+
+def test_a_long_row_alone_keeps_no_mask_of_its_square() -> None:
+    ids, packing = pack([list(range(3000))], CPU)
+    assert packing.shared == 2999
+    assert packing.ahead_LK.shape == (1, 3000)
+    assert len(ids) == 3000
+
+
+def test_a_model_that_needs_a_packing_says_so() -> None:
+    model = AutoModelForCausalLM.from_config(CONFIGURATIONS["gemma3, a window of 6 tokens"]).eval()
+    use_packing(model)
+    model(torch.randint(3, 64, (2, 6)))
+    with pytest.raises(NotImplementedError, match="sliding window"):
+        model(torch.randint(3, 64, (2, 7)))

@@ -90,10 +90,9 @@ def test_three_rows_are_not_tuned_on() -> None:
         choose_recipe(DataShape(3, 80, 20), SMOL)
 
 
-def test_a_time_limit_adapts_the_upper_half_of_the_layers() -> None:
-    shape = DataShape(500, 80, 3000)
-    assert choose_recipe(shape, SMOL).recipe.adapted_layers == 30
-    hurried = choose_recipe(shape, SMOL, hurried=True)
-    assert hurried.recipe.adapted_layers == 15
-    assert "time limit" in hurried.reasons["adapted_layers"]
-    assert choose_recipe(shape, SMOL, {"adapted_layers": 3}, hurried=True).recipe.adapted_layers == 3
+def test_fewer_adapted_layers_have_fewer_parameters() -> None:
+    shape = DataShape(500, 80, 3_000_000)
+    assert choose_recipe(shape, SMOL).recipe.adapted_layers == 0
+    assert choose_recipe(shape, SMOL).recipe.rank == 16
+    assert choose_recipe(shape, SMOL, {"adapted_layers": 15}).recipe.rank == 32
+    assert choose_recipe(shape, SMOL, {"adapted_layers": 99}).recipe.rank == 16

@@ -205,7 +205,7 @@ def _break_even(
         price, gain = f"{cost or 0:,.2f} USD for training", f"{saved * 1000:,.4f} USD per 1,000 calls"
     else:
         cost, saved = bench.training_s, (prompted.latency_p50_ms - tuned.latency_p50_ms) / 1000
-        price, gain = f"{cost or 0:,.0f} s of training", f"{saved:,.2f} s a call"
+        price, gain = f"{cost or 0:,.0f} s of training", f"{saved:,.3g} s a call"
     if cost is None:
         return None, "When tuning pays back is unknown: the cost of training is not recorded."
     if saved <= 0:

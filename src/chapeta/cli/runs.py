@@ -1,15 +1,16 @@
-"""chapeta runs                 what was specialised on this machine, newest first
+"""chapeta runs                 the runs in the data directory, newest first
 chapeta runs remove NAME     remove a run's folder; what it deployed goes on answering
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 from pathlib import Path
 
 from chapeta.cli import options
-from chapeta.errors import BadInput
+from chapeta.errors import BadInput, ChapetaError
 from chapeta.types import Json
 
 
@@ -24,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from chapeta import config
 
+    if arguments.action == "list" and arguments.run:
+        raise BadInput(f"`runs list` takes no name, but '{arguments.run}' was given.", "Leave it out.")
     if arguments.action == "remove":
         _remove(arguments)
         return
@@ -42,15 +45,14 @@ def _about(folder: Path) -> Json:
     """Name, source and verdict of a run."""
     from chapeta.stages.run import Run
 
-    opened = Run.open(str(folder))
-    verdict = opened.read("verdict.json", "verdict") if (folder / "verdict.json").exists() else {}
-    return {
-        "name": opened.settings.name,
-        "source": opened.settings.source,
-        "use": verdict.get("use"),
-        "advice": verdict.get("advice"),
-        "folder": str(folder),
-    }
+    about: Json = {"name": folder.name, "source": "unreadable", "use": None, "advice": None, "folder": str(folder)}
+    with contextlib.suppress(ChapetaError, TypeError, KeyError):  # a damaged run does not hide the others
+        opened = Run.open(str(folder))
+        about |= {"name": opened.settings.name, "source": opened.settings.source}
+        if (folder / "verdict.json").exists():
+            verdict = opened.read("verdict.json", "verdict")
+            about |= {"use": verdict["use"], "advice": verdict["advice"]}
+    return about
 
 
 def _remove(arguments: argparse.Namespace) -> None:

@@ -149,7 +149,7 @@ def _labels(labels: Mapping[str, int], rows: int, every: bool) -> Iterator[Line]
     for label, count in shown:
         bar = f"{'█' * max(1, round(BAR_CELLS * count / most)):<{BAR_CELLS}}"
         yield 2, Text.assemble(_label(label, width), "  ", (bar, "cyan"), f" {count:>7,} {percent(count / rows, 0):>5}")
-    if len(labels) == 1:
+    if most == rows:
         yield 2, Text("Every row has the same value: there is nothing to learn.", style="yellow")
     rest = len(labels) - len(shown)
     if rest:

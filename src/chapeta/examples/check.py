@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chapeta.errors import BadInput, TooManyBadRows
+from chapeta.examples.balance import Balance
 from chapeta.examples.columns import Columns
 from chapeta.examples.duplicates import Similar, comparable, setting
 from chapeta.examples.lengths import CountTokens, Fit, Lengths
@@ -26,7 +27,6 @@ from chapeta.examples.read import read
 from chapeta.examples.rows import BadRow, json_text
 from chapeta.examples.secrets import Finding, find_secrets
 from chapeta.examples.source import Progress, Source
-from chapeta.examples.task import kind_of, values_of_fields
 from chapeta.types import Example, Json
 
 CONTEXT_TOKENS = 8192
@@ -34,7 +34,6 @@ KEPT_BAD_ROWS = 1000
 KEPT_FINDINGS = 1000
 KEPT_CLUSTERS = 100
 LINES_OF_A_CLUSTER = 10
-MOST_LABELS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ class _Seen:
     reasons: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
-    labels: Counter[str] | None = field(default_factory=Counter)
+    balance: Balance = field(default_factory=Balance)
     lines: array[int] = field(default_factory=lambda: array("q"))
     inputs: array[int] = field(default_factory=lambda: array("Q"))
     answers: array[int] = field(default_factory=lambda: array("Q"))
@@ -160,7 +159,7 @@ class _Seen:
         self.inputs.append(_hash64(turns + json_text(example.tools) if example.tools else turns))
         self.answers.append(_hash64(example.answer))
         self.similar.add(comparable(example), setting(example))
-        self._count_label(example.answer)
+        self.balance.add(example.answer)
         self._look_for_secrets(example)
 
     def report(
@@ -173,8 +172,7 @@ class _Seen:
         cluster = self.similar.clusters(progress).astype(np.uint64)
         near_conflicts, _ = _differing(cluster, answers, lines)
         near = len(cluster) - len(np.unique(cluster)) - exact
-        good, labels = len(inputs), self.labels
-        kind = kind_of(labels) if labels else None
+        good = len(inputs)
         return CheckReport(
             source=source,
             format=form,
@@ -193,16 +191,9 @@ class _Seen:
             findings=tuple(self.findings),
             findings_by_kind=dict(self.kinds.most_common()),
             lengths=lengths,
-            labels=dict(labels.most_common()) if labels and kind == "classify" else None,
-            fields=values_of_fields(labels) if labels and kind == "extract" else None,
+            labels=self.balance.labels(),
+            fields=self.balance.fields(),
         )
-
-    def _count_label(self, answer: str) -> None:
-        """Count answers as labels until there are too many of them to be labels."""
-        if self.labels is not None:
-            self.labels[answer] += 1
-            if len(self.labels) > MOST_LABELS:
-                self.labels = None
 
     def _look_for_secrets(self, example: Example) -> None:
         for message in example.messages:

@@ -59,16 +59,6 @@ def closed_set(counts: Mapping[str, int]) -> bool:
     )
 
 
-def values_of_fields(answers: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Rows by value, most frequent first, of each closed field of JSON answers (given with their counts)."""
-    fields: dict[str, Counter[str]] = {}
-    for text, count in answers.items():
-        for name, value in (parsed_object(text) or {}).items():
-            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            fields.setdefault(name, Counter())[shown] += count
-    return {name: dict(counts.most_common()) for name, counts in fields.items() if closed_set(counts)}
-
-
 def answer_room(answers: Mapping[str, int], count_tokens: Callable[[str], int] | None) -> int:
     """Tokens for the longest answer, a quarter more, and 8 for marks. Without a tokenizer a byte counts as a token,
     which none exceeds. Only the 500 answers with most bytes are counted."""

@@ -92,7 +92,9 @@ def bench_stage(
                 f"Training had {planned:.2g} of {wanted:g} epochs in the time limit; more may make tuning win."
             )
     if tuned and len(suite) < len(load_suite()):
-        notes.append(f"General ability was asked for by {len(suite)} of the general suite's {len(load_suite())} items.")
+        notes.append(
+            f"General ability was measured with {len(suite)} of the general suite's {len(load_suite())} items."
+        )
     if len(rows) < len(splits.test):
         notes.append(f"{len(rows)} of {len(splits.test)} test rows fit the time limit; more rows narrow the intervals.")
     general_base = general[0].flexibility.base if general else None

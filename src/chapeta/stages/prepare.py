@@ -37,7 +37,7 @@ def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Split
     settings = run.settings
     source = open_source(settings.source)
     test_source = open_source(settings.test) if settings.test else None
-    made_from = _made_from(settings, source, test_source)
+    made_from = _made_from(settings, source, test_source, _context(settings, gateway))
     if run.is_current("split/made.json", made_from):
         progress.stage("Check and split")
         progress.say("the file has not changed: the splits of the earlier run are kept")
@@ -97,10 +97,16 @@ def _examples(source: Source, settings: Settings, fits: tuple[Callable[[str], in
     return examples
 
 
-def _made_from(settings: Settings, source: Source, test: Source | None) -> str:
+def _made_from(settings: Settings, source: Source, test: Source | None, context_tokens: int) -> str:
     hashes = [sha256(Path(s.path)) for s in (source, test) if s is not None]
     return fingerprint(
-        "split", hashes, settings.seed, settings.task, dataclasses.asdict(settings.columns), settings.models[0]
+        "split",
+        hashes,
+        settings.seed,
+        settings.task,
+        dataclasses.asdict(settings.columns),
+        settings.models[0],
+        context_tokens,
     )
 
 

@@ -80,11 +80,12 @@ def tune_stage(
     gateway.close()  # the engine's threads would wait for work on the cores that training needs
     overrides = {**run.settings.recipe, "replay_rows": run.settings.replay_rows or None}
     tokenised = tokenise(train, load_tokeniser(file))
-    chosen = choose_recipe(data_shape(tokenised), model_shape(file), overrides, hurried=time_limit_s is not None)
+    chosen = choose_recipe(data_shape(tokenised), model_shape(file), overrides)
     folder = folder_of(run, model)
     write_json(folder / "recipe.json", {"recipe": dataclasses.asdict(chosen.recipe), "reasons": dict(chosen.reasons)})
     for name, reason in chosen.reasons.items():
-        progress.say(f"{name.replace('_', ' ')} {getattr(chosen.recipe, name):g}: {reason}")
+        value = getattr(chosen.recipe, name)
+        progress.say(f"{name.replace('_', ' ')} {value if isinstance(value, str) else format(value, 'g')}: {reason}")
     validation = rows_of(system, splits.validation)
 
     def step(p: TuneProgress) -> None:

@@ -15,6 +15,7 @@ import torch
 from chapeta.tuning.packing import Packing, pack, shared_beginning
 from chapeta.tuning.tokenise import TokenisedRow
 
+COPIES = 4
 POOL_BATCHES = 32  # rows are sorted by length inside shuffled pools of so many batches: random enough, little padding
 
 
@@ -51,12 +52,14 @@ def epoch_batches(lengths: Sequence[int], batch_rows: int, seed: int, epoch: int
 def token_budget_batches(rows: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
     """Numbers of all rows (token ids), shortest first, cut so that a packed batch stays within the budget.
 
-    Counted are the beginning that all share, once, and rows × longest rest. A single row may pass the budget.
+    Counted are the beginning that all share, once, and rows × longest rest; attention copies the beginning for each row,
+    so rows × longest row stays within `COPIES` times the budget. A single row may pass it.
     """
     shared = shared_beginning(rows)
     batches: list[list[int]] = []
     for number in sorted(range(len(rows)), key=lambda number: len(rows[number])):
-        if not batches or shared + (len(batches[-1]) + 1) * (len(rows[number]) - shared) > max_tokens:
+        count, length = len(batches[-1]) + 1 if batches else 1, len(rows[number])
+        if not batches or shared + count * (length - shared) > max_tokens or count * length > COPIES * max_tokens:
             batches.append([])
         batches[-1].append(number)
     return batches

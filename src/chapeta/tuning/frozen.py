@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from chapeta.tuning.batches import Batch, collate, token_budget_batches
-from chapeta.tuning.packing import shared_beginning
+from chapeta.tuning.batches import Batch, token_budget_batches
+from chapeta.tuning.packing import pack, shared_beginning
 from chapeta.tuning.tokenise import TokenisedRow
 
 KEPT_BYTES = 1_000_000_000
+Ids = tuple[int, ...]
 
 
 class FrozenBelow:
@@ -29,11 +30,13 @@ class FrozenBelow:
         self.below = cut(base, 0, first_adapted)
         self.below.norm = nn.Identity()
         self.above = cut(base, first_adapted, len(base.layers))
-        self._limit = limit
         self._shared = shared_beginning([row.ids[:-1] for row in rows])
         self._beginning: torch.Tensor | None = None
-        self._rests: dict[tuple[int, ...], torch.Tensor] = {}
-        self._room = limit
+        self._rests: dict[Ids, torch.Tensor] = {}
+        self._limit = self._room = limit
+        rest_tokens = sum(len(ids) - 1 - self._shared for ids in {row.ids for row in rows})
+        whole = rest_tokens * base.config.hidden_size * model.dtype.itemsize
+        self.kept_share = min(1.0, limit / max(1, whole))
 
     def anew(self) -> FrozenBelow:
         """The same with nothing kept."""
@@ -44,9 +47,11 @@ class FrozenBelow:
     def answer_hidden(self, batch: Batch, rows: Sequence[TokenisedRow]) -> torch.Tensor:
         """Hidden states PxH at the predicting places of a batch made of these rows, as `batches.answer_hidden` gives."""
         packing = batch.packing
-        below_NH = self._kept(batch, rows)
-        if below_NH is None:
-            below_NH = self._compute(batch, rows)
+        fresh = self._compute(rows, packing.position_N.device)
+        rests = [self._rests[row.ids] if row.ids in self._rests else fresh[row.ids] for row in rows]
+        assert self._beginning is not None
+        more = packing.shared - self._shared  # a batch may share more than all rows do
+        below_NH = torch.cat([self._beginning, rests[0][:more], *(rest[more:] for rest in rests)])
         output = self.above(
             inputs_embeds=below_NH[None], position_ids=packing.position_N[None], use_cache=False, packing=packing
         )
@@ -55,37 +60,31 @@ class FrozenBelow:
     def keep(self, rows: Sequence[TokenisedRow], micro_batch_tokens: int, device: torch.device) -> None:
         """Computes what training on a batch would have kept: a resumed run goes through its first epoch so."""
         for numbers in token_budget_batches([row.ids for row in rows], micro_batch_tokens):
-            part = [rows[number] for number in numbers]
-            batch = collate(part, device)
-            if self._kept(batch, part) is None:
-                self._compute(batch, part)
+            self._compute([rows[number] for number in numbers], device)
 
-    def _kept(self, batch: Batch, rows: Sequence[TokenisedRow]) -> torch.Tensor | None:
-        """Hidden states NxH below the adapters, None where a row's are not kept."""
-        found = [self._rests.get(row.ids) for row in rows]
-        rests = [rest for rest in found if rest is not None]
-        if self._beginning is None or len(rests) < len(found):
-            return None
-        more = batch.packing.shared - self._shared  # a batch may share more than all rows do
-        return torch.cat([self._beginning, rests[0][:more], *(rest[more:] for rest in rests)])
-
-    def _compute(self, batch: Batch, rows: Sequence[TokenisedRow]) -> torch.Tensor:
-        packing, shared = batch.packing, self._shared
+    def _compute(self, rows: Sequence[TokenisedRow], device: torch.device) -> dict[Ids, torch.Tensor]:
+        """Computes the rows that are not kept, keeps them where there is room, and returns them: ids → rest×H."""
+        missing = list(dict.fromkeys(row.ids for row in rows if row.ids not in self._rests))
+        if not missing:
+            return {}
+        ids_N, packing = pack([ids[:-1] for ids in missing], device)
         with torch.no_grad():
             output = self.below(
-                input_ids=batch.ids_N[None], position_ids=packing.position_N[None], use_cache=False, packing=packing
+                input_ids=ids_N[None], position_ids=packing.position_N[None], use_cache=False, packing=packing
             )
         below_NH: torch.Tensor = output.last_hidden_state[0]
         if self._beginning is None:
-            self._beginning = below_NH[:shared].clone()
-        for number, row in enumerate(rows):
-            first, last = packing.starts[number], packing.place(number, len(row.ids) - 2)
-            rest = torch.cat([below_NH[shared : packing.shared], below_NH[first : last + 1]])
+            self._beginning = below_NH[: self._shared].clone()
+        fresh = {}
+        for number, ids in enumerate(missing):
+            first, last = packing.starts[number], packing.place(number, len(ids) - 2)
+            rest = torch.cat([below_NH[self._shared : packing.shared], below_NH[first : last + 1]])
+            fresh[ids] = rest
             size = rest.numel() * rest.element_size()
-            if row.ids not in self._rests and size <= self._room:
-                self._rests[row.ids] = rest
+            if size <= self._room:
+                self._rests[ids] = rest
                 self._room -= size
-        return below_NH
+        return fresh
 
 
 def cut(base_model: Any, first: int, end: int) -> Any:

@@ -27,7 +27,6 @@ from chapeta.tuning.tokenise import TokenisedRow, TokenisedRows, tokenise
 from chapeta.tuning.trainer import Evaluate, OnProgress, Trainer, TrainingRow, TuneResult
 
 LEAST_EPOCHS = 0.25  # less than this of the data is no tuning
-FORWARD_SHARE = 0.5  # of a training step's work: no gradient, 2 of 4 FLOP per parameter and token
 ADAPTED = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
@@ -188,7 +187,10 @@ def _steps_in_time(run: loop.Run, left_s: float) -> int:
     started = time.perf_counter()
     second_per_token = _seconds_per_token(run)
     tokens = sum(len(row.ids) for row in run.train)
-    scoring_s = second_per_token.first * FORWARD_SHARE * sum(len(row.ids) for row in run.validation)
+    layers = len(run.loaded.model.base_model.layers)
+    adapted_share = 1 - (layers - len(run.frozen.above.layers)) / layers if run.frozen else 1.0
+    forward_s = second_per_token.first / (1 + adapted_share)  # backward costs as much, through adapted layers only
+    scoring_s = forward_s * sum(len(row.ids) for row in run.validation)
     epoch = EpochSeconds(second_per_token.first * tokens + scoring_s, second_per_token.later * tokens + scoring_s)
     return steps_in_time(_wanted_steps(run), run.steps_per_epoch, epoch, left_s - (time.perf_counter() - started))
 
@@ -205,7 +207,8 @@ def _seconds_per_token(run: loop.Run) -> EpochSeconds:
         seconds.append((time.perf_counter() - started) / sum(len(row.ids) for row in rows))
     for matrix in lora.parameters(run.adapter):
         matrix.grad = None
-    return EpochSeconds(seconds[1], seconds[2])
+    kept = run.frozen.kept_share if run.frozen else 1.0
+    return EpochSeconds(seconds[1], kept * seconds[2] + (1 - kept) * seconds[1])
 
 
 def _finish(run: loop.Run, state: RunState, rows: TokenisedRows, model_path: Path) -> TuneResult:
@@ -225,7 +228,9 @@ def _finish(run: loop.Run, state: RunState, rows: TokenisedRows, model_path: Pat
         chosen_step=state.best_step or state.step,
         chosen_score=state.best_score,
         chosen_loss=state.best_loss,
-        planned_epochs=state.total_steps / run.steps_per_epoch,
+        planned_epochs=recipe.epochs
+        if state.total_steps >= _wanted_steps(run)
+        else state.total_steps / run.steps_per_epoch,
         dropped_rows=rows.dropped,
         history=tuple(state.history),
     )

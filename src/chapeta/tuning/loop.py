@@ -148,7 +148,7 @@ def save(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> None:
 
 def _keep_again(run: Run, state: RunState) -> None:
     """A resumed run needs the hidden states that it kept in its first epoch: from the same batches, to the last bit."""
-    if run.frozen is not None and state.step:
+    if run.frozen is not None and 0 < state.step < state.total_steps and state.total_steps > run.steps_per_epoch:
         lengths = [len(row.ids) for row in run.train]
         for numbers in epoch_batches(lengths, run.recipe.batch_rows, run.seed, 0)[: state.step]:
             rows = [run.train[number] for number in numbers]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any, cast
 
@@ -24,7 +23,8 @@ class Packing:
     """Where rows lie in a packed sequence of N tokens, of which the first `shared` are every row's beginning.
 
     starts: where each row's rest begins. position_N: a token's place in its own row. padded_BL: the rests as a padded
-    B×L, each entry a place in the sequence; real_R: which of the flattened B×L are no padding.
+    B×L, each entry a place in the sequence; real_R: which of the flattened B×L are no padding. ahead_LK: how far ahead of
+    each of L rest tokens each of the shared + L tokens stands, at most 0 for those that it may look at.
     """
 
     shared: int
@@ -32,6 +32,7 @@ class Packing:
     position_N: torch.Tensor
     padded_BL: torch.Tensor
     real_R: torch.Tensor
+    ahead_LK: torch.Tensor
 
     def place(self, row: int, position: int) -> int:
         """The place in the sequence of a row's token."""
@@ -48,12 +49,14 @@ def pack(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Ten
     column_L = torch.arange(max(rests))
     real_BL = column_L < torch.tensor(rests)[:, None]
     padded_BL = torch.where(real_BL, torch.tensor(starts)[:, None] + column_L, 0)
+    place_K = torch.arange(shared + max(rests), device=device)
     packing = Packing(
         shared,
         starts,
         torch.tensor(positions, device=device),
         padded_BL.to(device),
         real_BL.flatten().nonzero()[:, 0].to(device),
+        place_K - place_K[shared:, None],
     )
     return torch.tensor(ids, device=device), packing
 
@@ -68,7 +71,7 @@ def shared_beginning(rows: Sequence[Sequence[int]]) -> int:
 
 
 def use_packing(model: Any) -> None:
-    """Lets a transformers model take a `packing` beside its ids; without one it attends as always."""
+    """Lets a transformers model take a `packing` beside its ids; without one it takes whole rows of one length."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION, packed_attention)
@@ -90,6 +93,8 @@ def packed_attention(
 ) -> tuple[torch.Tensor, None]:
     """Attention of a packed sequence: query 1×heads×N×D, key and value 1×(fewer heads)×N×D; returns 1×N×heads×D."""
     if packing is None:
+        if attention_mask is not None or softcap is not None or (sliding_window or query.shape[2]) < query.shape[2]:
+            raise NotImplementedError("without a packing: no mask, no soft cap, no row longer than the sliding window")
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
         return cast(
@@ -107,38 +112,41 @@ def packed_attention(
     def whole(x_NHD: torch.Tensor) -> torch.Tensor:
         return torch.cat([x_NHD[:shared].expand(size), rest(x_NHD)], dim=1)
 
-    mask = _mask(shared, rows.shape[1], sliding_window, query.device)
-    out_BLHD = _attend(rest(q_NHD), whole(k_NHD), whole(v_NHD), mask, scaling, softcap)
+    allowed_LK = packing.ahead_LK <= 0
+    if sliding_window is not None:
+        allowed_LK &= packing.ahead_LK > -sliding_window
+    out_BLHD = _attend(rest(q_NHD), whole(k_NHD), whole(v_NHD), allowed_LK, scaling, softcap)
     out_NHD = out_BLHD.flatten(0, 1).index_select(0, packing.real_R)
     if shared:
-        mask = _mask(0, shared, sliding_window, query.device)
-        q, k, v = (x_NHD[None, :shared] for x_NHD in (q_NHD, k_NHD, v_NHD))
-        out_NHD = torch.cat([_attend(q, k, v, mask, scaling, softcap)[0], out_NHD])
+        q_1SHD, k_1SHD, v_1SHD = (x_NHD[None, :shared] for x_NHD in (q_NHD, k_NHD, v_NHD))
+        allowed_SS = _causal(shared, sliding_window, softcap, query.device)
+        beginning_1SHD = _attend(q_1SHD, k_1SHD, v_1SHD, allowed_SS, scaling, softcap)
+        out_NHD = torch.cat([beginning_1SHD[0], out_NHD])
     return out_NHD[None], None
 
 
 def _attend(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask_LK: torch.Tensor, scale: float, softcap: float | None
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask_LK: torch.Tensor | None, scale: float, softcap: float | None
 ) -> torch.Tensor:
-    """Batch×tokens×heads×D in and out."""
+    """Batch×tokens×heads×D in and out. Without a mask it is causal, which keeps no L×K matrix of a long row."""
     q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    if q.device.type != "cpu" or softcap is not None:  # elsewhere grouped heads and a mask exclude the fast kernels
+        k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v))
     if softcap is None:
-        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask_LK, scale=scale, enable_gqa=True)
+        out = functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask_LK, is_causal=mask_LK is None, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
+        )
         return out.transpose(1, 2)
-    k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v))
+    assert mask_LK is not None
     scores = torch.tanh(q @ k.transpose(-1, -2) * scale / softcap) * softcap
     weights = scores.masked_fill(~mask_LK, -torch.inf).softmax(-1, dtype=torch.float32).to(q.dtype)
     return cast(torch.Tensor, (weights @ v).transpose(1, 2))
 
 
-@lru_cache(maxsize=64)
-def _mask(shared: int, length: int, window: int | None, device: torch.device) -> torch.Tensor:
-    """Which of shared + length tokens each of the last `length` may look at: length × (shared + length), causal.
-
-    Kept between calls, so it must not become an inference tensor, which a later backward pass could not use.
-    """
-    with torch.inference_mode(False):
-        place_K = torch.arange(shared + length, device=device)
-        ahead_LK = place_K - place_K[shared:, None]
-        allowed_LK = ahead_LK <= 0
-        return allowed_LK if window is None else allowed_LK & (ahead_LK > -window)
+def _causal(length: int, window: int | None, softcap: float | None, device: torch.device) -> torch.Tensor | None:
+    """Which tokens of a row each may look at, L×L; None where plain causal attention does."""
+    if softcap is None and (window is None or length <= window):
+        return None
+    place_L = torch.arange(length, device=device)
+    ahead_LL = place_L - place_L[:, None]
+    return (ahead_LL <= 0) & (ahead_LL > -(window or length))

@@ -50,8 +50,8 @@ class Recipe:
     adapted_layers: how many of the uppermost layers get an adapter; 0 is all of them.
     max_tokens: longer rows are left out (and counted). evaluate_every_steps: 0 is at the end of each epoch.
     validation_rows: at most so many validation rows are scored. replay_rows: the base model's own answers mixed in.
-    micro_batch_tokens: padded tokens of one forward pass; the batch is summed over such pieces. It bounds memory: the
-        embedded model takes about 0.95 GB and 2.1 MB a token (measured).
+    micro_batch_tokens: tokens of one forward pass; the batch is summed over such pieces. It bounds memory: the embedded
+        model takes about 0.95 GB and 2.1 MB a token (measured).
     """
 
     rank: int
@@ -85,12 +85,9 @@ class ChosenRecipe:
     reasons: Mapping[str, str]
 
 
-def choose_recipe(
-    data: DataShape, model: ModelShape, overrides: Mapping[str, Any] | None = None, hurried: bool = False
-) -> ChosenRecipe:
+def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, Any] | None = None) -> ChosenRecipe:
     """The recipe for this data and model; `overrides` (field name → value) win over every automatic choice.
 
-    hurried: there is a time limit, so what costs less counts for more.
     Raises BadInput for fewer than 10 rows, an unknown setting or a value out of range.
     """
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -101,10 +98,11 @@ def choose_recipe(
     unknown = set(given) - {field.name for field in dataclasses.fields(Recipe)}
     if unknown:
         raise BadInput(f"No recipe setting is called '{min(unknown)}'.", "See `chapeta tune --help`.")
-    layers = _adapted_layers(model, hurried)
+    adapted = given.get("adapted_layers", 0)
+    share = min(1.0, adapted / model.layers) if isinstance(adapted, int) and adapted > 0 else 1.0
     chosen: dict[str, tuple[Any, str]] = {
-        "adapted_layers": layers,
-        "rank": _rank(data, model.parameters_per_rank * layers[0] // model.layers),
+        "adapted_layers": (0, "All layers."),
+        "rank": _rank(data, max(1, int(model.parameters_per_rank * share))),
         "epochs": _epochs(data.rows),
         "batch_rows": _batch_rows(data.rows),
         "learning_rate": _learning_rate(model),
@@ -159,13 +157,6 @@ def _max_tokens(data: DataShape, model: ModelShape) -> tuple[int, str]:
     if data.longest_row_tokens > model.context_tokens:
         return model.context_tokens, f"The model's context; the longest row has {data.longest_row_tokens:,} tokens."
     return max(data.longest_row_tokens, 2), "The longest row fits the model's context, so no row is left out."
-
-
-def _adapted_layers(model: ModelShape, hurried: bool) -> tuple[int, str]:
-    if hurried:
-        half = -(-model.layers // 2)
-        return half, f"Under a time limit the upper half of {model.layers} layers: more epochs fit."
-    return model.layers, "All layers."
 
 
 _RANGES: dict[str, tuple[float, float, bool]] = {  # lowest, highest, whole number
