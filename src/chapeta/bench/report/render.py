@@ -98,7 +98,11 @@ def _view(data: ReportData) -> dict[str, Any]:
         "differences": pictures.paired_differences(bench, data.verdict.margin, use),
         "latency": pictures.latency(by_score, use),
         "curves": [(curve, pictures.learning_curve(curve), _speed(curve)) for curve in data.curves if has_curve(curve)],
-        "confusions": [(c, pictures.confusions(c), heatmap.mix_ups(c)) for c in data.confusions if c.labels],
+        "confusions": [
+            (c, pictures.confusions(c), heatmap.mix_ups(c))
+            for c in sorted(data.confusions, key=lambda c: c.candidate != use)  # the chosen one's stand open
+            if c.labels
+        ],
         "most_labels": heatmap.MOST_LABELS,
         "fields": [(field, pictures.field_accuracy(field)) for field in data.fields if field.accuracy],
         "suites": [(suite, pictures.general_suite(suite)) for suite in data.general if suite.groups],
