@@ -244,3 +244,11 @@ def test_recipe_and_class_balance_are_read_as_written() -> None:
 def _with_candidates(data: ReportData, candidates: list[Any]) -> ReportData:
     bench = dataclasses.replace(data.bench, candidates=tuple(candidates), comparisons=())
     return dataclasses.replace(data, bench=bench)
+
+
+def test_the_chosen_candidates_confusions_stand_open_and_first() -> None:
+    data = sample()
+    turned = dataclasses.replace(data, confusions=data.confusions[::-1])
+    assert [c.candidate for c in turned.confusions] == ["nearest", data.verdict.use]
+    html = render(turned)
+    assert html.index("<h3>tuned</h3>") < html.index("Confusions of nearest")
