@@ -16,7 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from command import COMMAND, chapeta, write_rows
 
-OPTIONS = ("--candidates", "base,skill,tuned", "--epochs", "3", "--general-items", "16", "--json")
+OPTIONS = ("--candidates", "base,skill,tuned", "--epochs", "3", "--general-items", "16", "--replay", "4", "--json")
 
 
 @pytest.fixture(scope="module")

@@ -269,3 +269,17 @@ def test_a_larger_margin_never_picks_a_dearer_candidate(found: BenchResult, volu
     chosen = [decide(found, margin, volume).use for margin in (0.0, 0.01, 0.02, 0.05, 0.2)]
     for smaller, larger in pairwise(chosen):
         assert decide(only(found, smaller, larger), volume_calls=volume).use == larger
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (Estimate(-0.146, -0.325, 0.043, 48), "neither shown nor ruled out for tuned: −14.6 points"),
+        (Estimate(-0.002, -0.01, 0.006, 2000), "No loss of general ability is shown for tuned"),
+        (Estimate(0.02, -0.05, 0.09, 141), "No loss of general ability is shown for tuned"),
+        (Estimate(-0.08, -0.13, -0.03, 141), "Tuning cost general ability"),
+    ],
+)
+def test_a_wide_interval_of_general_ability_is_no_all_clear(change: Estimate, says: str) -> None:
+    tuned = candidate("tuned", right(0.97, 300), flexibility=change)
+    assert any(says in reason for reason in decide(bench(candidate("base", right(0.3, 300)), tuned)).reasons)

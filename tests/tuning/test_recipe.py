@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chapeta.errors import BadInput
-from chapeta.tuning.recipe import DataShape, ModelShape, choose_recipe
+from chapeta.tuning.recipe import DataShape, ModelShape, choose_recipe, choose_replay_rows
 
 SMOL = ModelShape("llama", 576, 30, 305_280, 8192)
 QWEN = ModelShape("qwen2", 896, 24, 549_888, 32768)
@@ -96,3 +96,7 @@ def test_fewer_adapted_layers_have_fewer_parameters() -> None:
     assert choose_recipe(shape, SMOL).recipe.rank == 16
     assert choose_recipe(shape, SMOL, {"adapted_layers": 15}).recipe.rank == 32
     assert choose_recipe(shape, SMOL, {"adapted_layers": 99}).recipe.rank == 16
+
+
+def test_a_fifth_of_the_rows_is_replayed_but_no_more_than_100() -> None:
+    assert [choose_replay_rows(rows)[0] for rows in (10, 54, 320, 10_003)] == [2, 10, 64, 100]

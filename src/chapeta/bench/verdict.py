@@ -76,7 +76,7 @@ def decide(
         *warnings,
         *found_reasons(finding),
         *_vetoes(ranked, eligible, max_flexibility_loss),
-        *_flexibility(winner, alternative),
+        *_flexibility(winner, alternative, margin),
         *([break_even_reason] if break_even_reason else []),
     ]
     indicative = bench.n_test < INDICATIVE_ROWS
@@ -174,10 +174,13 @@ def _vetoes(
     return [f"Left out, having lost {limit}: {names}."]
 
 
-def _flexibility(winner: CandidateResult, alternative: CandidateResult | None) -> list[str]:
+def _flexibility(winner: CandidateResult, alternative: CandidateResult | None, margin: float) -> list[str]:
     change = winner.flexibility
     if not winner.trains or change is None:
         return []
+    if change.high >= 0 and change.low < -margin and change.value < 0:
+        figures = points_with_interval(change)
+        return [f"A loss of general ability is neither shown nor ruled out for {winner.name}: {figures}."]
     if change.high >= 0:
         return [f"No loss of general ability is shown for {winner.name}: {points_with_interval(change)}."]
     lost = f"{winner.name} against its base {points_with_interval(change)} on the general suite"

@@ -79,7 +79,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     for name, (kind, about) in RECIPE_OPTIONS.items():
         group.add_argument(f"--{name}", type=kind, help=about)
     group.add_argument(
-        "--replay", metavar="ROWS", type=int, help="mix in this many of the model's own general answers (0)"
+        "--replay", metavar="ROWS", type=int, help="mix in this many of the model's own general answers; 0: none"
     )
 
 
@@ -110,7 +110,7 @@ def settings_of(arguments: argparse.Namespace) -> Any:
         seed=arguments.seed,
         columns=Columns(arguments.input, arguments.output, arguments.group, arguments.weight),
         recipe=recipe_of(arguments),
-        replay_rows=arguments.replay or 0,
+        replay_rows=arguments.replay,
         general_items=arguments.general_items,
         writer=arguments.writer,
         judge=arguments.judge,

@@ -40,6 +40,7 @@ CANDIDATES = ("base", "few-shot", "nearest", "skill", "tuned", "tuned+skill")
 class Settings:
     """What the user asked for. `recipe`: settings of the tuning recipe that replace the automatic choice.
 
+    replay_rows: the base model's own general answers among the training rows; None: chosen by the recipe.
     general_items: how many questions of the general suite are asked; None: all, or under a time limit a third.
     limit_minutes: shortens training and the bench to fit, said out loud; budget_usd: the run stops before it costs more.
     """
@@ -54,7 +55,7 @@ class Settings:
     seed: int = 0
     columns: Columns = field(default_factory=Columns)
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    replay_rows: int = 0
+    replay_rows: int | None = None
     general_items: int | None = None
     writer: str | None = None
     judge: str | None = None
@@ -76,7 +77,7 @@ class Settings:
                 raise BadInput(f"{name} {value} is not a share between 0 and 1.", "0.02 stands for two points.")
         if self.budget_usd is not None and not self.budget_usd >= 0:
             raise BadInput(f"--budget-usd {self.budget_usd} is not a sum.", "Give 0 or more.")
-        if self.replay_rows < 0:
+        if self.replay_rows is not None and self.replay_rows < 0:
             raise BadInput(f"--replay {self.replay_rows} is not a number of rows.", "Give 0 or more.")
         if self.general_items is not None and not LEAST_GENERAL_ITEMS <= self.general_items <= MOST_GENERAL_ITEMS:
             given = f"--general-items {self.general_items} is out of range."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from chapeta.gateway.door import Gateway
 from chapeta.progress import SILENT, Progress
 from chapeta.skills.prompts import short_instruction
 from chapeta.stages.run import Run, fingerprint
-from chapeta.tuning.recipe import MIN_ROWS, ChosenRecipe, Recipe, choose_recipe
+from chapeta.tuning.recipe import MIN_ROWS, ChosenRecipe, Recipe, choose_recipe, choose_replay_rows
 from chapeta.tuning.replay import mix_replay, replay_row
 from chapeta.tuning.replay_prompts import replay_requests
 from chapeta.tuning.trainer import TrainingRow, TuneProgress, TuneResult
@@ -69,18 +70,23 @@ def tune_stage(
         from chapeta.tuning.load import load_tokeniser
         from chapeta.tuning.local import data_shape, model_shape, tune
         from chapeta.tuning.tokenise import tokenise
+    started = time.monotonic()
     file = weights.ensure(model, progress.say)
     system = short_instruction(task)
     train: tuple[TrainingRow, ...] = rows_of(system, splits.train)
-    if run.settings.replay_rows:
-        requests = replay_requests(model, run.settings.replay_rows)
+    replay_rows, why = run.settings.replay_rows, "Given by you."
+    if replay_rows is None:
+        replay_rows, why = choose_replay_rows(len(train))
+    if replay_rows:
+        requests = replay_requests(model, replay_rows)
         answers = answer_requests(requests, gateway, store, lambda d, t, n: progress.advance(d, t, f"replay rows, {n}"))
         replay = [replay_row(r.messages, a.text) for r, a in zip(requests, answers, strict=True) if a.finish == "stop"]
-        train = mix_replay(train, replay, run.settings.replay_rows, run.settings.seed)
+        train = mix_replay(train, replay, replay_rows, run.settings.seed)
     gateway.close()  # the engine's threads would wait for work on the cores that training needs
-    overrides = {**run.settings.recipe, "replay_rows": run.settings.replay_rows or None}
     tokenised = tokenise(train, load_tokeniser(file))
+    overrides = {**run.settings.recipe, "replay_rows": replay_rows}
     chosen = choose_recipe(data_shape(tokenised), model_shape(file), overrides)
+    chosen = dataclasses.replace(chosen, reasons={**chosen.reasons, "replay_rows": why})
     folder = folder_of(run, model)
     write_json(folder / "recipe.json", {"recipe": dataclasses.asdict(chosen.recipe), "reasons": dict(chosen.reasons)})
     for name, reason in chosen.reasons.items():
@@ -92,7 +98,8 @@ def tune_stage(
         score = f", {p.validation_score:.1%} right on validation" if p.validation_score is not None else ""
         progress.advance(p.step, p.total_steps, f"loss {p.loss:.3f}, {p.tokens_per_s:.0f} tokens/s{score}")
 
-    result = tune(file, train, validation, chosen.recipe, folder, run.settings.seed, step, time_limit_s)
+    left_s = None if time_limit_s is None else time_limit_s - (time.monotonic() - started)
+    result = tune(file, train, validation, chosen.recipe, folder, run.settings.seed, step, left_s)
     made = Tuned(model, result, chosen)
     if not made.is_whole:
         progress.say(f"{result.planned_epochs:.2g} of {chosen.recipe.epochs:g} epochs fit the time limit")
