@@ -140,7 +140,10 @@ def test_a_run_killed_while_it_splits_and_trains_goes_on_to_the_same_adapter_and
     words = ["specialize", str(home.parent / "desk.csv"), *OPTIONS, *model_option(other, models_home)]
     environment = {**os.environ, "CHAPETA_HOME": str(other)}
     for wait_for, signal_number in (("split/made.json", signal.SIGKILL), ("tuned/*/metrics.jsonl", signal.SIGINT)):
-        process = subprocess.Popen([*COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [*COMMAND, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+        )  # fmt: skip
         deadline = time.monotonic() + 120
         while not list((other / "runs" / "desk").glob(wait_for)) and time.monotonic() < deadline:
             time.sleep(0.05)

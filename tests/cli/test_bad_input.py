@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,24 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "secret.csv" in done.stderr.strip().splitlines()[-1]
+
+
+def test_a_data_directory_without_permission(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (closed / "models").mkdir(parents=True)
+    closed.chmod(0)
+    script = (
+        "import os, sys; from chapeta.cli.main import main; import chapeta.cli.models, chapeta.deployments;"
+        "import chapeta.engine.weights; os.geteuid() or os.setuid(65534); sys.exit(main(['models', 'list']))"
+    )
+    environment = {**os.environ, "CHAPETA_HOME": str(closed)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environment
+    )  # fmt: skip
+    closed.chmod(0o700)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert str(closed) in done.stderr and "CHAPETA_HOME" in done.stderr
 
 
 def test_one_bad_line_is_reported_and_the_rest_goes_on(home: Path, tmp_path: Path) -> None:

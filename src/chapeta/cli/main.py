@@ -70,6 +70,11 @@ def main(words: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except PermissionError as error:
+        complain(
+            f"{error.filename or 'A file'} may not be read or written. Change its permissions, or set CHAPETA_HOME."
+        )
+        return 1
     except MemoryError:
         complain("The memory is used up. Close other programs, or give fewer or shorter examples.")
         return 1

@@ -28,8 +28,9 @@ def check_file(
 ) -> CheckReport:
     """Reads every row of a file and reports on it; bad rows are reported, not raised."""
     progress.stage("Check")
+    source = open_source(file)
     count, context = token_counter(gateway, model), gateway.provider(model).context_tokens(model)
-    return check(open_source(file), columns, count, context, accepted_bad_share, _shares(progress))
+    return check(source, columns, count, context, accepted_bad_share, _shares(progress))
 
 
 def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Splits:
