@@ -9,7 +9,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 
 demo: $(VENV)/.demo
 	$(BIN)/chapeta models pull
-	$(BIN)/chapeta specialize examples/support-triage.jsonl --limit-minutes 5.5 --adapted-layers 15 --replay 20 --candidates base,skill,tuned
+	$(BIN)/chapeta specialize examples/support-triage.jsonl --limit-minutes 5.5 --adapted-layers 15 --candidates base,skill,tuned
 	$(BIN)/chapeta ask support-triage "where is my parcel?"
 
 test: $(VENV)/.dev

@@ -100,3 +100,4 @@ def test_fewer_adapted_layers_have_fewer_parameters() -> None:
 
 def test_a_fifth_of_the_rows_is_replayed_but_no_more_than_100() -> None:
     assert [choose_replay_rows(rows)[0] for rows in (10, 54, 320, 10_003)] == [2, 10, 64, 100]
+    assert [choose_replay_rows(rows, limited=True)[0] for rows in (10, 54, 320)] == [2, 10, 20]

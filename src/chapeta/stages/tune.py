@@ -63,7 +63,12 @@ def tune_stage(
     whole: what an earlier time limit has shortened is finished now, unless there is a limit again.
     """
     progress.stage(f"Tune {model}" if len(run.settings.models) > 1 else "Tune")
-    if (done := finished(run, model, splits)) and (done.is_whole or time_limit_s or not whole):
+    replay_rows, why = run.settings.replay_rows, "Given by you."
+    if replay_rows is None:
+        replay_rows, why = choose_replay_rows(len(splits.train), limited=time_limit_s is not None)
+    done = finished(run, model, splits)
+    is_whole = done is not None and done.is_whole and done.recipe.recipe.replay_rows >= replay_rows
+    if done is not None and (is_whole or time_limit_s or not whole):
         progress.say("nothing has changed: the tuned model of the earlier run is kept")
         return done
     with needs_torch():
@@ -74,9 +79,6 @@ def tune_stage(
     file = weights.ensure(model, progress.say)
     system = short_instruction(task)
     train: tuple[TrainingRow, ...] = rows_of(system, splits.train)
-    replay_rows, why = run.settings.replay_rows, "Given by you."
-    if replay_rows is None:
-        replay_rows, why = choose_replay_rows(len(train))
     if replay_rows:
         requests = replay_requests(model, replay_rows)
         answers = answer_requests(requests, gateway, store, lambda d, t, n: progress.advance(d, t, f"replay rows, {n}"))

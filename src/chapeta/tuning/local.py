@@ -188,7 +188,7 @@ def _steps_in_time(run: loop.Run, left_s: float) -> int:
     second_per_token = _seconds_per_token(run)
     tokens = sum(len(row.ids) for row in run.train)
     layers = len(run.loaded.model.base_model.layers)
-    adapted_share = 1 - (layers - len(run.frozen.above.layers)) / layers if run.frozen else 1.0
+    adapted_share = len(run.frozen.above.layers) / layers if run.frozen else 1.0
     forward_s = second_per_token.first / (1 + adapted_share)  # backward costs as much, through adapted layers only
     scoring_s = forward_s * sum(len(row.ids) for row in run.validation)
     epoch = EpochSeconds(second_per_token.first * tokens + scoring_s, second_per_token.later * tokens + scoring_s)

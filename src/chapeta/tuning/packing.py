@@ -71,7 +71,7 @@ def shared_beginning(rows: Sequence[Sequence[int]]) -> int:
 
 
 def use_packing(model: Any) -> None:
-    """Lets a transformers model take a `packing` beside its ids; without one it takes whole rows of one length."""
+    """Lets a transformers model take a `packing` beside its ids; without one it takes rows of one length."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION, packed_attention)
@@ -79,28 +79,23 @@ def use_packing(model: Any) -> None:
 
 
 def packed_attention(
-    module: Any,
+    module: Any,  # noqa: ARG001 - the signature that transformers calls
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
+    attention_mask: torch.Tensor | None,  # noqa: ARG001 - always None: transformers makes none for attention of others
     *,
     scaling: float,
     packing: Packing | None = None,
     sliding_window: int | None = None,
     softcap: float | None = None,
-    **rest_of_call: Any,
+    **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention of a packed sequence: query 1×heads×N×D, key and value 1×(fewer heads)×N×D; returns 1×N×heads×D."""
     if packing is None:
-        if attention_mask is not None or softcap is not None or (sliding_window or query.shape[2]) < query.shape[2]:
-            raise NotImplementedError("without a packing: no mask, no soft cap, no row longer than the sliding window")
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
-        return cast(
-            tuple[torch.Tensor, None],
-            sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **rest_of_call),
-        )
+        allowed = _causal(query.shape[2], sliding_window, softcap, query.device)
+        q, k, v = (x.transpose(1, 2) for x in (query, key, value))
+        return _attend(q, k, v, allowed, scaling, softcap), None
     q_NHD, k_NHD, v_NHD = (x[0].transpose(0, 1) for x in (query, key, value))
     shared, rows = packing.shared, packing.padded_BL
     size = (len(rows), -1, -1, -1)

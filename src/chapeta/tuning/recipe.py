@@ -18,6 +18,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("linear", "cosine")
 MIN_ROWS = 10
 MOST_REPLAY_ROWS = 100
+MOST_REPLAY_ROWS_LIMITED = 20  # under a time limit: asking the embedded model for one takes about a second
 MAX_LEARNING_RATE = 5e-4  # twice as high scored no better and cost twice the divergence from the base (design/LOG.md)
 LEARNING_RATE_EXPONENTS = {"llama": 0.781, "qwen2": 0.0775, "qwen3": 0.0775}
 CAUTIOUS_EXPONENT = 0.0775
@@ -119,10 +120,11 @@ def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, An
     return ChosenRecipe(Recipe(**values), reasons)
 
 
-def choose_replay_rows(rows: int) -> tuple[int, str]:
+def choose_replay_rows(rows: int, limited: bool = False) -> tuple[int, str]:
     """How many of the base model's own general answers to mix into so many training rows, and why."""
-    reason = "a fifth of the training rows, at most 100: the base model's own answers keep its general ability."
-    return min(MOST_REPLAY_ROWS, rows // 5), reason
+    most, when = (MOST_REPLAY_ROWS_LIMITED, " under a time limit") if limited else (MOST_REPLAY_ROWS, "")
+    reason = f"A fifth of the training rows, at most {most}{when}: the base model's own answers keep general ability."
+    return min(most, rows // 5), reason
 
 
 def _rank(data: DataShape, parameters_per_rank: int) -> tuple[int, str]:
