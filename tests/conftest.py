@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["postgres"]
+
+# nothing of the developer's own: no keychain is touched, no key of the environment is found, no provider is called
+os.environ.setdefault("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+    del os.environ[name]
+
 
 @pytest.fixture(scope="session")
 def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:

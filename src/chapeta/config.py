@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 HOME_VARIABLE = "CHAPETA_HOME"
+KEEP_CONTENT_VARIABLE = "CHAPETA_KEEP_CONTENT"
+DATABASE_VARIABLE = "CHAPETA_DATABASE_URL"
 DEFAULT_MODEL = "smollm2-135m"
 
 
@@ -42,3 +44,18 @@ def runs_dir() -> Path:
 def deployments_dir() -> Path:
     """One file a deployment."""
     return home() / "deployments"
+
+
+def database_url() -> str:
+    """The address of the database: `CHAPETA_DATABASE_URL`, else a SQLite file in the data directory."""
+    chosen = os.environ.get(DATABASE_VARIABLE)
+    if chosen:
+        return chosen
+    from urllib.parse import quote
+
+    return f"sqlite:///{quote(str(home() / 'chapeta.sqlite'), safe='/:')}"
+
+
+def ledger_journal() -> Path:
+    """Where rows of the ledger wait while there is no database to write them to."""
+    return home() / "ledger-journal.jsonl"

@@ -17,8 +17,11 @@ from chapeta.files import disk_errors, read_json, write_json
 from chapeta.types import Candidate, Constraint, Decoding, Example, Json, Labels, Message, Schema
 
 
-def deploy(name: str, candidate: Candidate) -> Path:
-    """Makes `name` answer as the candidate does, replacing what the name stood for before. Returns its folder."""
+def deploy(name: str, candidate: Candidate, fallbacks: tuple[str, ...] = ()) -> Path:
+    """Makes `name` answer as the candidate does, replacing what the name stood for before. Returns its folder.
+
+    fallbacks: models that take over, in this order, when the candidate's own does not answer.
+    """
     check_name(name)
     folder = config.deployments_dir() / name
     with disk_errors(folder):
@@ -33,7 +36,7 @@ def deploy(name: str, candidate: Candidate) -> Path:
                 shutil.copyfile(candidate.adapter, partial)
                 partial.replace(kept)
             candidate = dataclasses.replace(candidate, adapter=str(kept))
-        write_json(folder / "deployment.json", candidate_to_json(candidate))
+        write_json(folder / "deployment.json", {**candidate_to_json(candidate), "fallbacks": list(fallbacks)})
         for old in folder.glob("adapter-*.gguf"):
             if str(old) != candidate.adapter:
                 old.unlink()
@@ -46,6 +49,12 @@ def find(name: str) -> Candidate | None:
         return None
     file = config.deployments_dir() / name / "deployment.json"
     return candidate_from_json(read_json(file, "chapeta deploy")) if file.exists() else None
+
+
+def fallbacks(name: str) -> tuple[str, ...]:
+    """The models that take over when a deployment's own does not answer."""
+    data = read_json(config.deployments_dir() / name / "deployment.json", "chapeta deploy")
+    return tuple(data.get("fallbacks", ()))
 
 
 def remove(name: str) -> bool:

@@ -15,10 +15,10 @@ from typing import Any
 from chapeta.errors import BadInput, Corrupt, Missing
 
 
-def write_atomic(path: Path, content: str | bytes) -> Path:
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
     """Writes a file whole or not at all: to a temporary file beside it, flushed to disk, then renamed over it.
 
-    Raises BadInput with the path where the disk is full or the folder may not be written.
+    `mode` says who may read it. Raises BadInput with the path where the disk is full or the folder may not be written.
     """
     data = content.encode() if isinstance(content, str) else content
     with disk_errors(path):
@@ -29,7 +29,7 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)  # noqa: PTH101 - the temporary file is a plain string here
+            os.chmod(temporary, mode)  # noqa: PTH101 - the temporary file is a plain string here
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from chapeta import config
 from chapeta.bench.answers import AnswerStore
 from chapeta.bench.results import BenchResult, Verdict
 from chapeta.deployments import candidate_from_json, deploy
+from chapeta.engine.weights import is_local
 from chapeta.errors import BadInput, OverLimit
 from chapeta.examples.split import Splits
 from chapeta.gateway.door import Gateway
@@ -75,7 +76,7 @@ def specialize(run: Run, progress: Progress = SILENT) -> Outcome:
 def prove(run: Run, progress: Progress = SILENT, fresh: bool = True) -> tuple[BenchResult, Verdict]:
     """All but the deployment. Without `fresh` the run's splits and adapters are used as earlier stages left them."""
     clock = Clock(run.settings.limit_minutes)
-    with Gateway(run.settings.budget_usd) as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
+    with Gateway(run.settings.budget_usd, run.settings.name) as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
         splits = (split_file if fresh else splits_of)(run, gateway, progress)
         task = task_of(run, splits, gateway)
         candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock, fresh)
@@ -100,7 +101,9 @@ def make_candidates(
     for model in run.settings.models:
         shots = choose_shots(run, model, task, splits, gateway, store, progress)
         adapter = None
-        if wants_tuning:
+        if wants_tuning and not is_local(model):
+            progress.say(f"{model} answers at a provider and cannot be tuned here: no tuned candidate of it")
+        elif wants_tuning:
             limit_s = clock.tuning_s(len(run.settings.models))
             try:
                 made = tune_stage(run, model, task, splits, gateway, store, progress, limit_s, fresh)
@@ -113,15 +116,20 @@ def make_candidates(
     return candidates, tuned
 
 
-def deploy_candidate(run: Run, candidate_name: str, as_name: str | None = None) -> str:
-    """Gives a candidate of the bench a name that answers, by default the run's. Returns the name."""
+def deploy_candidate(
+    run: Run, candidate_name: str, as_name: str | None = None, fallbacks: tuple[str, ...] = ()
+) -> str:
+    """Gives a candidate of the bench a name that answers, by default the run's. Returns the name.
+
+    fallbacks: models that take over, in this order, when the candidate's own does not answer.
+    """
     candidates = [candidate_from_json(data) for data in run.read("candidates.json", f"bench {run.settings.name}")]
     found = next((c for c in candidates if c.name == candidate_name), None)
     if found is None:
         names = ", ".join(c.name for c in candidates)
         raise BadInput(f"The run has no candidate '{candidate_name}'.", f"Choose from: {names}.")
     name = as_name or run.settings.name
-    deploy(name, found)
+    deploy(name, found, fallbacks)
     return name
 
 

@@ -179,3 +179,42 @@ class Candidate:
         system = "\n\n".join(part for part in (self.system, *own) if part)
         head = (Message("system", system),) if system else ()
         return Request(self.model, (*head, *shown, *turns), self.decoding, self.adapter)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in USD per million tokens unless said otherwise. None: nobody says, or not billed apart.
+
+    cached: prompt tokens read from a cache; cache_write: written to one; reasoning: hidden thinking (None: as `output`).
+    image: USD per million image tokens of the prompt; usd_per_call: on top of the tokens.
+    """
+
+    input: float
+    output: float
+    cached: float | None = None
+    cache_write: float | None = None
+    reasoning: float | None = None
+    image: float | None = None
+    usd_per_call: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A line of the catalogue.
+
+    id: as it is typed here, provider first: `openrouter/anthropic/claude-sonnet-4.5`; provider: the first part of it.
+    context_tokens: prompt and answer together; None where the provider does not say, as with price.
+    inputs, outputs: modalities, such as "text", "image"; parameters: request fields that the model takes.
+    created, retires: ISO dates; "" where unknown.
+    """
+
+    id: str
+    provider: str
+    name: str = ""
+    context_tokens: int | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    price: Price | None = None
+    created: str = ""
+    retires: str = ""

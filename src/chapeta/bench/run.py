@@ -34,13 +34,13 @@ def answer_requests(
     """
     if not requests:
         return []
-    provider = gateway.provider(requests[0].model)
-    keys = [key_of(request, provider.identity(request)) for request in requests]
+    model = requests[0].model
+    keys = [key_of(request, gateway.identity(request)) for request in requests]
     known = store.find(keys)
     missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
     started, tokens = time.perf_counter(), 0
     tick(len(requests) - len(missing), len(requests), "")
-    with ThreadPoolExecutor(provider.concurrency(requests[0].model)) as pool:
+    with ThreadPoolExecutor(gateway.concurrency(model)) as pool:
         futures = {pool.submit(_answer, gateway, request): key for key, request in missing.items()}
         try:
             for done, future in enumerate(as_completed(futures), 1):

@@ -14,6 +14,7 @@ from chapeta.cli import options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="name or folder of a run")
     parser.add_argument("--candidates", metavar="A,B", help="which to compare, from now on")
+    parser.add_argument("--model", metavar="ID", action="append", help="of which models, from now on; may be repeated")
     parser.add_argument("--limit-minutes", type=float, metavar="N", help="answer as many test rows as fit this time")
     options.add_json(parser)
 
@@ -27,6 +28,8 @@ def run(arguments: argparse.Namespace) -> None:
     changes: dict[str, Any] = {}
     if arguments.candidates:
         changes["candidates"] = tuple(c.strip() for c in arguments.candidates.split(","))
+    if arguments.model:
+        changes["models"] = tuple(dict.fromkeys(arguments.model))
     if arguments.limit_minutes:
         changes["limit_minutes"] = arguments.limit_minutes
     opened = Run.create(dataclasses.replace(opened.settings, **changes), opened.folder)

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     columns = Columns(arguments.input, arguments.output, arguments.group, arguments.weight)
     with Gateway() as gateway, progress(quiet=arguments.json) as listener:
         report = check_file(arguments.file, columns, arguments.accept_bad, arguments.model, gateway, listener)
-        context_tokens = gateway.provider(arguments.model).context_tokens(arguments.model)
+        context_tokens = gateway.context_tokens(arguments.model)
     if arguments.json:
         options.print_json(report.to_json())
     else:

@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="name or folder of a run")
     parser.add_argument("--candidate", help="which candidate (default: the verdict's choice)")
     parser.add_argument("--name", help="name of the deployment (default: the run's)")
+    parser.add_argument(
+        "--fallback", metavar="MODEL", action="append", default=[], help="takes over if the model fails; may be repeated"
+    )
     options.add_json(parser)
 
 
@@ -25,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     opened = Run.open(arguments.run)
     verdict = opened.read("verdict.json", f"bench {opened.label}")
     chosen = arguments.candidate or verdict["use"]
-    name = deploy_candidate(opened, chosen, arguments.name)
+    name = deploy_candidate(opened, chosen, arguments.name, tuple(arguments.fallback))
     if arguments.json:
         options.print_json({"deployment": name, "candidate": chosen})
     else:

@@ -26,8 +26,11 @@ VERBS = {
     "verdict": "say which candidate to use and why; draw report and receipt",
     "deploy": "give a candidate a name that answers",
     "ask": "ask a model or deployment one question",
+    "serve": "offer every model and deployment as OpenAI's API",
     "chat": "talk to a model or deployment in the terminal",
     "models": "pull, list and remove local models and deployments",
+    "keys": "keys of providers, and access keys for your own callers",
+    "usage": "tokens, cost, latency and errors of all calls",
     "runs": "list and remove runs",
     "verify": "recompute every figure of a receipt",
 }
@@ -84,7 +87,10 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with the options on one line."""
 
     def error(self, message: str) -> NoReturn:
-        complain(f"{message}. See `{self.prog} --help`.")
+        from chapeta.gateway.secret import without_keys
+
+        # whatever option a key was given to by mistake, it is not said again: standard error ends up in logs
+        complain(f"{without_keys(message)}. See `{self.prog} --help`.")
         sys.exit(2)
 
 

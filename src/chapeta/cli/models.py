@@ -1,33 +1,61 @@
-"""chapeta models pull           fetch the embedded model (done by itself when it is first needed)
-chapeta models list           local models and deployments
-chapeta models remove NAME    remove a deployment, or the weights of a model that was pulled
+"""chapeta models list                      local models and deployments; how many more are known
+chapeta models list claude sonnet        search all providers: every word in id or name
+chapeta models list --provider google --modality image --max-usd 5 --sort price
+chapeta models show ID                   everything that is known of one
+chapeta models refresh [PROVIDER...]     fetch the providers' own lists (OpenRouter's needs no key)
+chapeta models pull                      fetch the embedded model (done by itself when it is first needed)
+chapeta models remove NAME               remove a deployment, or the weights of a model that was pulled
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+from typing import TYPE_CHECKING
 
 from chapeta import config
 from chapeta.cli import options
-from chapeta.errors import BadInput
+from chapeta.cli.list_models import MOST_ROWS, ORDERS, list_models, one, providers, show_model
+from chapeta.errors import BadInput, ModelFailed
+
+if TYPE_CHECKING:
+    from chapeta.gateway.catalog import RefreshResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=ACTIONS, help="fetch a model; list models and deployments; remove one")
-    parser.add_argument("model", nargs="?", help=f"which one (pull: {config.DEFAULT_MODEL})")
-    parser.add_argument("--again", action="store_true", help="fetch anew even if it is there")
+    parser.add_argument("action", choices=ACTIONS, help="what to do, see below")
+    about = f"list: words to search; show, remove: which one; refresh: providers (all); pull: {config.DEFAULT_MODEL}"
+    parser.add_argument("words", nargs="*", metavar="WORD", help=about)
+    parser.add_argument("--again", action="store_true", help="pull: fetch anew even if it is there")
+    group = parser.add_argument_group("list")
+    group.add_argument("--provider", metavar="NAME", default="", help="models of this provider only")
+    group.add_argument(
+        "--modality", metavar="KIND", default="", help="takes or gives it: text, image, audio, embeddings …"
+    )
+    group.add_argument(
+        "--parameter", metavar="NAME", default="", help="takes this request field: tools, response_format …"
+    )
+    group.add_argument("--free", action="store_true", help="costs nothing")
+    group.add_argument("--max-usd", metavar="X", type=float, help="at most X USD per million tokens of output")
+    group.add_argument(
+        "--min-context", metavar="N", type=_tokens, default=0, help="at least N tokens of context; 200k, 1M"
+    )
+    group.add_argument("--sort", choices=ORDERS, help="order (name)")
+    group.add_argument("--limit", metavar="N", type=int, help=f"rows to print ({MOST_ROWS}; with --json all)")
+    group.add_argument("--all", action="store_true", help="every row, retired models too")
     options.add_json(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    ACTIONS[arguments.action](arguments)
+def run(arguments: argparse.Namespace) -> int | None:
+    code: int | None = ACTIONS[arguments.action](arguments)
+    return code
 
 
 def _pull(arguments: argparse.Namespace) -> None:
     from chapeta.cli.draw import progress
     from chapeta.engine import weights
 
-    model = arguments.model or config.DEFAULT_MODEL
+    model = one(arguments.words) or config.DEFAULT_MODEL
     if model not in weights.MODELS:
         raise BadInput(f"'{model}' cannot be pulled.", f"Known here: {', '.join(weights.MODELS)}.")
     with progress(quiet=arguments.json) as listener:
@@ -40,36 +68,41 @@ def _pull(arguments: argparse.Namespace) -> None:
         print(file)
 
 
-def _list(arguments: argparse.Namespace) -> None:
-    from chapeta import deployments
-    from chapeta.engine import weights
+def _refresh(arguments: argparse.Namespace) -> int:
+    """Exit code 6 where a provider that was named brings nothing new, or none at all does."""
+    from chapeta.cli.draw import progress
+    from chapeta.cli.show_models import show_refreshed
+    from chapeta.gateway import keys
+    from chapeta.gateway.catalog import refresh
+    from chapeta.gateway.fetch import get_json
 
-    if arguments.model:
-        raise BadInput(f"`models list` takes no name, but '{arguments.model}' was given.", "Leave it out.")
-    models = [
-        {"id": name, "kind": "embedded", "about": m.about, "licence": m.licence, "pulled": weights.is_pulled(name)}
-        for name, m in weights.MODELS.items()
-    ]
-    named = []
-    for name in deployments.names():
-        candidate = deployments.find(name)
-        if candidate:
-            named.append({"id": name, "kind": "deployment", "candidate": candidate.name, "model": candidate.model})
+    remotes = providers(arguments.words)
+    heard: list[str] = []
+    with progress(quiet=arguments.json) as listener:
+        listener.stage("Refresh")
+
+        def tell(result: RefreshResult) -> None:
+            heard.append(result.provider)
+            listener.advance(len(heard), len(remotes), f"{result.provider}: {result.models:,} models")
+
+        results = refresh(remotes, keys, get_json, tell)
     if arguments.json:
-        options.print_json({"models": models, "deployments": named})
-        return
-    for row in models:
-        state = "pulled" if row["pulled"] else "not pulled yet"
-        print(f"{row['id']:<24} {row['about']} ({row['licence']}; {state})")
-    for deployed in named:
-        print(f"{deployed['id']:<24} deployment: {deployed['candidate']} of {deployed['model']}")
+        rows = [
+            {"provider": r.provider, "models": r.models, "fetched_at": r.fetched_at or None, "reason": r.reason}
+            for r in results
+        ]
+        options.print_json({"providers": rows})
+    else:
+        show_refreshed(results)
+    failed = [result for result in results if result.reason]
+    return ModelFailed.exit_code if failed and (arguments.words or len(failed) == len(results)) else 0
 
 
 def _remove(arguments: argparse.Namespace) -> None:
     from chapeta import deployments
     from chapeta.engine import weights
 
-    name = arguments.model
+    name = one(arguments.words)
     if not name:
         raise BadInput("`models remove` needs a name.", "`chapeta models list` shows them.")
     if deployments.remove(name):
@@ -85,4 +118,12 @@ def _remove(arguments: argparse.Namespace) -> None:
         print(f"removed: {what} {name}")
 
 
-ACTIONS = {"pull": _pull, "list": _list, "remove": _remove}
+def _tokens(text: str) -> int:
+    """A number of tokens: 200000, 200k or 1.5M."""
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([km]?)", text.strip().lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of tokens, such as 200000, 200k or 1M")
+    return int(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2]])
+
+
+ACTIONS = {"list": list_models, "show": show_model, "refresh": _refresh, "pull": _pull, "remove": _remove}

@@ -116,6 +116,17 @@ class Engine:
         """Tokens of a bare text, outside any template."""
         return len(self.tokenise(text))
 
+    def forward(self, body: Json, adapter: str | None) -> http.client.HTTPResponse:
+        """llama.cpp's own chat completions, for what a plain request cannot say (tools, stop words, logprobs).
+
+        The body's `max_tokens` defaults to the room that is left. The caller reads the response to its end.
+        """
+        return self._send("/v1/chat/completions", {"cache_prompt": True, **body, "lora": self._lora(adapter)})
+
+    def hang_up(self) -> None:
+        """Closes this thread's connection, which ends the work that llama.cpp is doing for it."""
+        self._connection(fresh=False).close()
+
     def _closed(self, prompt: Tokens, closed: Any, base: Json) -> tuple[str, Usage, Finish]:
         cached = 0
         asked = False
@@ -152,13 +163,17 @@ class Engine:
         pieces: list[str] = []
         last: Json = {}
         response = self._send("/completion", {**body, "stream": True})
-        for line in response:
-            if not line.startswith(b"data: "):
-                continue
-            last = _checked(line.removeprefix(b"data: "))
-            if piece := last.get("content"):
-                pieces.append(piece)
-                on_text(piece)
+        try:
+            for line in response:
+                if not line.startswith(b"data: "):
+                    continue
+                last = _checked(line.removeprefix(b"data: "))
+                if piece := last.get("content"):
+                    pieces.append(piece)
+                    on_text(piece)
+        except BaseException:  # who listened has gone: the rest is not decoded for nobody
+            self.hang_up()
+            raise
         return {**last, "content": "".join(pieces)}
 
     def _lora(self, adapter: str | None) -> list[Json]:

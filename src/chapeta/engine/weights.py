@@ -66,6 +66,11 @@ def ensure(model: str, report: Report = lambda _: None) -> Path:
     return file
 
 
+def is_local(model: str) -> bool:
+    """Whether the embedded engine runs this model: an embedded one, or a GGUF file by its path."""
+    return model in MODELS or model.endswith(".gguf")
+
+
 def is_pulled(model: str) -> bool:
     """Whether the weights are in the data directory."""
     return _file(model).exists()

@@ -1,61 +1,108 @@
-"""One door to every model: whoever wants an answer asks here, by model id or by the name of a deployment."""
+"""One door to every model, for code that waits for its answer: the bench, the stages, the command line.
+
+Behind it the same core as behind the HTTP server, on an event loop in a thread of its own that begins with the first call.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import queue
 import threading
+from collections.abc import Callable, Coroutine
 from types import TracebackType
+from typing import Any, TypeVar
 
-from chapeta import deployments
-from chapeta.errors import BadInput, OverLimit
-from chapeta.gateway.provider import OnText, Provider
-from chapeta.gateway.providers import providers
+from chapeta import config
+from chapeta.engine import weights
+from chapeta.errors import BadInput, ChapetaError, Missing, ModelFailed, OverLimit
+from chapeta.gateway import translate
+from chapeta.gateway.attempt import Reply
+from chapeta.gateway.catalog import context_tokens_of
+from chapeta.gateway.core import Caller, Core
+from chapeta.gateway.fault import Fault
+from chapeta.gateway.ledger import Ledger
+from chapeta.gateway.providers import embedded
+from chapeta.gateway.purse import Purse
+from chapeta.gateway.route import Route, Router
 from chapeta.types import Answer, Candidate, Decoding, Request
 
 CHAT_TOKENS = 512
+REMOTE_CALLS = 16  # in flight at a provider
+REMOTE_CONTEXT_TOKENS = 8192  # where the catalogue does not say
+BYTES_A_TOKEN = 4
+OnText = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 class Gateway:
-    """Finds the provider of a model and passes requests on. Use it in a `with` block, which frees the loaded models."""
+    """Answers requests, from any thread. Use it in a `with` block, which ends what it started.
 
-    def __init__(self, budget_usd: float | None = None) -> None:
-        self._providers = providers()
-        self._budget_usd = budget_usd
+    budget_usd: cap of what all its calls may cost; run: named in the ledger.
+    """
+
+    def __init__(self, budget_usd: float | None = None, run: str = "") -> None:
+        self._purse = Purse(budget_usd) if budget_usd is not None else None
+        self._caller = Caller(run=run, local=True)
         self._lock = threading.Lock()
-        self.spent_usd = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._core: Core | None = None
+        self._router = Router()
+        self._dialects = translate.Dialects()
+
+    @property
+    def spent_usd(self) -> float:
+        """What the calls have cost so far, as far as it is known."""
+        return self._purse.spent_usd if self._purse else 0.0
 
     def answer(self, request: Request, on_text: OnText | None = None) -> Answer:
-        """The answer of the request's model. Raises ModelFailed, BadInput where the request cannot be
-        served, OverLimit once more than the budget is spent (by the calls that were then in flight at most)."""
-        if self._budget_usd is not None and self.spent_usd > self._budget_usd:
-            raise OverLimit(
-                f"${self.spent_usd:.4f} of ${self._budget_usd:.4f} are spent.", "Raise --budget-usd to go on."
-            )
-        answer = self.provider(request.model).answer(request, on_text)
-        with self._lock:
-            self.spent_usd += answer.usd or 0.0
-        return answer
+        """The answer of the request's model; `on_text` gets the text as it comes.
+
+        Raises ModelFailed, BadInput where the request cannot be served, Missing where a key is, OverLimit once more than
+        the budget is spent (by the calls that were then in flight at most).
+        """
+        while True:
+            body = self._dialects.body(request, stream=on_text is not None)
+            try:
+                return self._stream(request, body, on_text) if on_text else self._run(self._whole(request, body))
+            except Fault as fault:
+                if not self._dialects.learn(request.model, fault):
+                    raise _as_error(fault) from None
 
     def candidate(self, model: str) -> Candidate:
         """What a name stands for: a deployment's candidate, or the bare model with free text."""
-        deployed = deployments.find(model)
-        if deployed is not None:
-            return deployed
-        self.provider(model)
+        route = self._route(model)
+        if route.candidate is not None:
+            return route.candidate
         return Candidate(name=model, model=model, decoding=Decoding(max_tokens=CHAT_TOKENS))
 
-    def provider(self, model: str) -> Provider:
-        for provider in self._providers:
-            if provider.serves(model):
-                return provider
-        names = ", ".join(deployments.names()) or "none yet"
-        raise BadInput(
-            f"No model or deployment is called '{model}'.",
-            f"Deployments: {names}. `chapeta models list` shows the models; a .gguf file is given by its path.",
-        )
+    def identity(self, request: Request) -> str:
+        """What decides the answer besides the request: hashes of weights and adapter, or provider and model."""
+        if weights.is_local(request.model):
+            return embedded.identity(request.model, request.adapter)
+        return self._route(request.model).id
+
+    def count_tokens(self, model: str, text: str) -> int:
+        """Tokens of a bare text: counted for local models, estimated from its bytes for others."""
+        if not weights.is_local(model):
+            return -(-len(text.encode()) // BYTES_A_TOKEN)
+        return self._run(self._started().count_tokens(str(weights.ensure(model)), text))
+
+    def context_tokens(self, model: str) -> int:
+        """How many tokens of prompt and answer the model takes."""
+        if weights.is_local(model):
+            return embedded.context_tokens(model)
+        return context_tokens_of(self._route(model).id) or REMOTE_CONTEXT_TOKENS
+
+    def concurrency(self, model: str) -> int:
+        """How many requests are worth having in flight."""
+        return embedded.SLOTS if weights.is_local(model) else REMOTE_CALLS
 
     def close(self) -> None:
-        for provider in self._providers:
-            provider.close()
+        with self._lock:
+            loop, core, self._loop, self._core = self._loop, self._core, None, None
+        if loop is not None and core is not None:
+            asyncio.run_coroutine_threadsafe(core.close(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
 
     def __enter__(self) -> Gateway:
         return self
@@ -64,3 +111,77 @@ class Gateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _route(self, model: str) -> Route:
+        try:
+            return self._router.find(model)
+        except Fault as fault:
+            raise _as_error(fault) from None
+
+    async def _whole(self, request: Request, body: bytes) -> Answer:
+        reply = await self._started().chat(body, self._caller)
+        assert isinstance(reply, Reply)
+        return translate.answer(request, reply)
+
+    def _stream(self, request: Request, body: bytes, on_text: OnText) -> Answer:
+        """Streams; `on_text` is called in the caller's own thread."""
+        texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        async def read() -> Answer:
+            try:
+                stream = await self._started().chat(body, self._caller)
+                assert not isinstance(stream, Reply)
+                return await translate.read_stream(request, stream, texts.put)
+            finally:
+                texts.put(None)
+
+        future = asyncio.run_coroutine_threadsafe(read(), self._running())
+        try:
+            while (text := texts.get()) is not None:
+                on_text(text)
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        future = asyncio.run_coroutine_threadsafe(work, self._running())
+        try:
+            return future.result()
+        except Fault as fault:
+            raise fault from None
+        except BaseException:  # Ctrl-C: the provider's work stops too
+            future.cancel()
+            raise
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The event loop, started with the first call."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._core = Core(Ledger(config.database_url()), purse=self._purse)
+                threading.Thread(target=_serve, args=(self._loop,), name="gateway", daemon=True).start()
+            return self._loop
+
+    def _started(self) -> Core:
+        self._running()
+        core = self._core
+        assert core is not None
+        return core
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+    loop.close()
+
+
+def _as_error(fault: Fault) -> ChapetaError:
+    """A fault as the command line's error."""
+    if fault.code == "budget_spent":
+        return OverLimit(fault.message, fault.remedy)
+    if fault.code == "no_provider_key":
+        return Missing(fault.message, fault.remedy)
+    kind = BadInput if fault.status in (400, 404, 413, 422) else ModelFailed
+    raw = f" ({fault.raw[:300]})" if fault.raw and fault.raw not in fault.message else ""
+    return kind(f"{fault.message}{raw}", fault.remedy)

@@ -38,6 +38,10 @@ PROBE_ROWS = 12
 LIMITED_ITEMS = 47  # of the general suite, under a time limit
 LEAST_ROWS = 40  # even under a time limit that is too short for them
 KL_ITEMS = 48
+AT_PROVIDERS = (
+    "Local candidates are held to the labels or the schema; providers are asked for the schema, and a label counts "
+    "whatever its case, quotes or full stop."
+)
 CONSTRAINED = (
     "Closed labels and JSON are decoded under constraint for every candidate alike: none loses by format alone."
 )
@@ -83,7 +87,9 @@ def bench_stage(
     )
     training = Training(sum(t.result.seconds for t in tuned), 0.0, len(splits.train)) if tuned else None
     notes = [CONSTRAINED] if task.constraint else []
-    at_once = max(gateway.provider(c.model).concurrency(c.model) for c in candidates)
+    if task.constraint and not all(weights.is_local(c.model) for c in candidates):
+        notes = [AT_PROVIDERS]
+    at_once = max(gateway.concurrency(c.model) for c in candidates)
     notes.append(f"Latency is that of an answer while up to {at_once} questions are asked at once.")
     for made in tuned:
         planned, wanted = made.result.planned_epochs, made.recipe.recipe.epochs

@@ -128,19 +128,25 @@ def write_receipt(run: Run, benched: Benched, splits: Splits, tuned: Sequence[Tu
                      "constraint": constraint_to_json(benched.task.constraint)},
             "versions": versions(),
             "machine": {"processor": platform.machine(), "system": platform.system()},
-            "weights": {c.model: weights.weights_sha256(weights.ensure(c.model)) for c in benched.candidates},
+            "weights": {c.model: _weights_of(c.model) for c in benched.candidates},
             "adapters": {c.name: sha256(Path(c.adapter)) for c in benched.candidates if c.adapter},
             "candidates": [candidate_to_json(c)["name"] for c in benched.candidates],
             "training": {t.model: {"seconds": t.result.seconds, "rows": len(splits.train)} for t in tuned},
             "general": general,
             "notes": list(benched.result.notes),
             "spend_usd": sum(a.usd or 0.0 for one in benched.answered for a in one.answers),
+            "calls_of_unknown_cost": sum(a.usd is None for one in benched.answered for a in one.answers),
         }  # fmt: skip
         files = {str(f.relative_to(building)): sha256(f) for f in sorted(building.rglob("*")) if f.is_file()}
         write_json(building / "receipt.json", {**facts, "files": files})
         shutil.rmtree(folder, ignore_errors=True)
         building.replace(folder)
     return folder
+
+
+def _weights_of(model: str) -> str | None:
+    """The hash of a local model's weights; a provider shows nobody its own."""
+    return weights.weights_sha256(weights.ensure(model)) if weights.is_local(model) else None
 
 
 def versions() -> dict[str, str]:

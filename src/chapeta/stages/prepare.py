@@ -29,7 +29,7 @@ def check_file(
     """Reads every row of a file and reports on it; bad rows are reported, not raised."""
     progress.stage("Check")
     source = open_source(file)
-    count, context = token_counter(gateway, model), gateway.provider(model).context_tokens(model)
+    count, context = token_counter(gateway, model), gateway.context_tokens(model)
     return check(source, columns, count, context, accepted_bad_share, _shares(progress))
 
 
@@ -77,8 +77,8 @@ def task_of(run: Run, splits: Splits, gateway: Gateway) -> Task:
 
 def token_counter(gateway: Gateway, model: str) -> Callable[[str], int]:
     """Counts tokens as the model does."""
-    provider = gateway.provider(model)
-    return lambda text: provider.count_tokens(model, text)
+    gateway.candidate(model)  # names that nobody knows are told before anything is counted
+    return lambda text: gateway.count_tokens(model, text)
 
 
 def require_metric(settings: Settings, kind: TaskKind) -> None:
@@ -88,7 +88,7 @@ def require_metric(settings: Settings, kind: TaskKind) -> None:
 
 def _context(settings: Settings, gateway: Gateway) -> int:
     """Tokens that every model of the run takes."""
-    return min(gateway.provider(model).context_tokens(model) for model in settings.models)
+    return min(gateway.context_tokens(model) for model in settings.models)
 
 
 def _examples(source: Source, settings: Settings, fits: tuple[Callable[[str], int], int]) -> list[Example]:

@@ -1,8 +1,1 @@
-"""The providers, asked in this order; a new one is a file here and a line in the table."""
-
-from chapeta.gateway.provider import Provider
-from chapeta.gateway.providers.embedded import Embedded
-
-
-def providers() -> tuple[Provider, ...]:
-    return (Embedded(),)
+"""The providers, one file each; `table.py` lists those that answer over HTTP, `embedded.py` is the engine of our own."""

@@ -1,112 +1,122 @@
-"""The embedded engine as a provider: local GGUF models, loaded at the first request, adapters added as they come up.
-
-llama.cpp takes its adapters when it loads, so a new adapter, or a prompt that needs more context, means loading the model
-again (about a second for the embedded one); requests in flight are waited for.
-"""
+"""The embedded engine as a provider: a child process that is started when it is first needed, and again if it has died."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import secrets
+import signal
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
 
 from chapeta.engine import weights
 from chapeta.engine.gguf_header import read_header
-from chapeta.engine.llama import ContextTooSmall, Engine
+from chapeta.errors import BadInput, ChapetaError
 from chapeta.files import sha256
-from chapeta.gateway.provider import OnText
-from chapeta.types import Answer, Request
+from chapeta.gateway.fault import Fault
+from chapeta.gateway.pool import Origin
+from chapeta.gateway.providers.remote import Remote
+from chapeta.gateway.upstream import Upstream
 
-SLOTS = 4
-FIRST_CONTEXT_TOKENS = 2048
+SLOTS = 4  # questions that the engine answers at a time
+REMOTE = Remote("embedded", "The embedded engine", "", needs_key=False, models_path="")
 
 
 class Embedded:
-    """Serves the embedded models and any GGUF file by path."""
+    """Looks after the child process. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._lock = threading.Condition()
-        self._engine: Engine | None = None
-        self._in_use = 0
+        self._child: subprocess.Popen[str] | None = None
+        self._upstream: Upstream | None = None
+        self._starting = asyncio.Lock()
 
-    def serves(self, model: str) -> bool:
-        return model in weights.MODELS or model.endswith(".gguf")
+    async def upstream(self) -> Upstream:
+        """The running engine, started first if need be. Raises Fault 503 where it does not start."""
+        if self._upstream is not None and self._child is not None and self._child.poll() is None:
+            return self._upstream
+        async with self._starting:
+            if self._upstream is None or self._child is None or self._child.poll() is not None:
+                self._upstream = await asyncio.get_running_loop().run_in_executor(None, self._start)
+        return self._upstream
 
-    def answer(self, request: Request, on_text: OnText | None) -> Answer:
-        needed = FIRST_CONTEXT_TOKENS
-        while True:
-            with self._engine_for(request.model, request.adapter, needed) as engine:
-                try:
-                    return engine.answer(request, on_text)
-                except ContextTooSmall as error:
-                    longest = engine.longest_context()
-                    if error.needed > longest:
-                        raise ContextTooSmall(error.needed, longest) from None
-                    needed = error.needed
+    async def file(self, model: str) -> str:
+        """The weights of a local model, pulled first if need be. Raises Fault where they cannot be had."""
+        try:
+            return str(await asyncio.get_running_loop().run_in_executor(None, weights.ensure, model))
+        except ChapetaError as error:
+            status = 404 if isinstance(error, BadInput) else 503
+            raise Fault(status, error.message, error.remedy, "model_not_found") from None
 
-    def identity(self, request: Request) -> str:
-        file = weights.ensure(request.model)
-        stat = file.stat()
-        adapter = Path(request.adapter) if request.adapter else None
-        marks = (adapter.stat().st_mtime_ns, adapter.stat().st_size) if adapter else (0, 0)
-        return _identity(file, stat.st_mtime_ns, adapter, marks)
+    async def fault(self, fault: Fault) -> Fault:
+        """A broken call seen with the child in mind: if it has died, that is the reason."""
+        child = self._child
+        if child is None or fault.code not in ("cut", "closed", "unreachable"):
+            return fault
+        for _ in range(20):  # the connection breaks a moment before the process is gone
+            if child.poll() is not None:
+                break
+            await asyncio.sleep(0.01)
+        if child.returncode is None:
+            return fault
+        return Fault(
+            503, f"The embedded engine has died ({_end_of(child.returncode)}).",
+            "It starts again with the next call; if it was killed for want of memory, close other programs.",
+            "engine_died", provider=REMOTE.name, sent=True,
+        )  # fmt: skip
 
-    def count_tokens(self, model: str, text: str) -> int:
-        with self._engine_for(model, None, FIRST_CONTEXT_TOKENS) as engine:
-            return engine.count_tokens(text)
-
-    def context_tokens(self, model: str) -> int:
-        return read_header(weights.ensure(model)).number("context_length")
-
-    def concurrency(self, model: str) -> int:  # noqa: ARG002 - the protocol's signature
-        return SLOTS
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running child."""
+        return self._child.pid if self._child is not None and self._child.poll() is None else None
 
     def close(self) -> None:
-        with self._lock:
-            if self._engine is not None:
-                self._engine.close()
-                self._engine = None
+        """Ends the child and waits until it is gone."""
+        child, self._child, self._upstream = self._child, None, None
+        if child is not None:
+            if child.stdin:
+                child.stdin.close()
+            child.kill()
+            child.wait()
 
-    @contextmanager
-    def _engine_for(self, model: str, adapter: str | None, context_tokens: int) -> Iterator[Engine]:
-        """The loaded engine, loaded again first if the model, the adapter or the context ask for it."""
-        file = weights.ensure(model)
-        with self._lock:
-            while not _fits(self._engine, file, adapter, context_tokens):
-                if self._in_use:
-                    self._lock.wait()
-                else:
-                    self._engine = self._load(file, adapter, context_tokens)
-            engine = self._engine
-            assert engine is not None
-            self._in_use += 1
+    def _start(self) -> Upstream:
+        secret = secrets.token_hex(32)
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "chapeta.engine.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            start_new_session=True,  # a Ctrl-C in the terminal is the gateway's to handle
+        )  # fmt: skip
+        assert child.stdin is not None and child.stdout is not None
         try:
-            yield engine
-        finally:
-            with self._lock:
-                self._in_use -= 1
-                self._lock.notify_all()
-
-    def _load(self, file: Path, adapter: str | None, context_tokens: int) -> Engine:
-        before = self._engine if self._engine and self._engine.model == file else None
-        adapters = dict.fromkeys((*(before.adapters if before else ()), *((adapter,) if adapter else ())))
-        room = max(before.context_tokens if before else 0, FIRST_CONTEXT_TOKENS)
-        while room < context_tokens:
-            room *= 2
-        if self._engine is not None:
-            self._engine.close()
-        slots = max(1, SLOTS * FIRST_CONTEXT_TOKENS // room)
-        return Engine(file, tuple(adapters), slots, room)
+            child.stdin.write(f"{secret}\n")
+            child.stdin.flush()
+            port = int(child.stdout.readline())
+        except (OSError, ValueError):
+            child.kill()
+            remedy = "Its reason stands above; `pip install --force-reinstall xllamacpp` mends a broken install."
+            message = f"The embedded engine did not start ({_end_of(child.wait())})."
+            raise Fault(503, message, remedy, "engine_died") from None
+        self._child = child
+        head = f"host: 127.0.0.1\r\nauthorization: Bearer {secret}\r\ncontent-type: application/json\r\n".encode()
+        return Upstream(REMOTE, Origin("127.0.0.1", port, False), "", head, secret.encode())
 
 
-def _fits(engine: Engine | None, file: Path, adapter: str | None, context_tokens: int) -> bool:
-    if engine is None or engine.model != file or engine.context_tokens < context_tokens:
-        return False
-    return adapter is None or adapter in engine.adapters
+def context_tokens(model: str) -> int:
+    """How many tokens of prompt and answer a local model takes."""
+    return read_header(weights.ensure(model)).number("context_length")
+
+
+def identity(model: str, adapter: str | None) -> str:
+    """What decides a local model's answers besides the request: the hashes of weights and adapter."""
+    file = weights.ensure(model)
+    added = Path(adapter) if adapter else None
+    marks = (added.stat().st_mtime_ns, added.stat().st_size) if added else (0, 0)
+    return _identity(file, file.stat().st_mtime_ns, added, marks)
 
 
 @lru_cache(maxsize=256)
 def _identity(file: Path, _changed: int, adapter: Path | None, _marks: tuple[int, int]) -> str:
     return f"{weights.weights_sha256(file)}+{sha256(adapter) if adapter else ''}"
+
+
+def _end_of(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

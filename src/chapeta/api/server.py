@@ -1,0 +1,135 @@
+"""Serves the gateway: opens the port, then uvicorn with Node's HTTP parser and libuv's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chapeta import config
+from chapeta.errors import BadInput
+
+REFRESH_S = 1.0
+GRACE_S = 10.0  # calls in flight may finish after the first Ctrl-C
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How to serve. port 0: any free one. require_key: on loopback, too. keep_content: prompts and answers in the ledger."""
+
+    host: str = "127.0.0.1"
+    port: int = 8484
+    require_key: bool = False
+    keep_content: bool = False
+    answer_s: float = 600.0
+
+
+def serve(how: Serving, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    """Serves until it is interrupted. `started` gets the address once calls are taken.
+
+    Raises BadInput where the port or the address cannot be had, or where others could come in and no access key is issued.
+    """
+    listening = _listen(how.host, how.port)
+    with contextlib.closing(listening):
+        _run(how, listening, started, warn)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _run(how: Serving, listening: socket.socket, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    import uvicorn
+
+    from chapeta.api.app import App
+    from chapeta.api.guard import Guard
+    from chapeta.gateway.access import Gate
+    from chapeta.gateway.core import Core
+    from chapeta.gateway.ledger import Ledger
+
+    open_to_loopback = is_loopback(how.host) and not how.require_key
+    gate = Gate(required=not open_to_loopback, warn=warn)
+    ledger = Ledger(config.database_url(), gate=gate, warn=warn)
+    ledger.open()
+    if gate.required and not gate.has_keys:
+        ledger.close()
+        where = f"{how.host} can be reached by others" if not is_loopback(how.host) else "--require-key is given"
+        raise BadInput(f"{where}, and no access key is issued.", "Issue one first: `chapeta keys issue NAME`.")
+
+    async def main() -> None:
+        core = Core(ledger, gate, keep_content=how.keep_content, answer_s=how.answer_s)
+        app = App(core, Guard(gate, open_to_loopback))
+        settings = uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none", lifespan="off",
+            http="httptools", timeout_keep_alive=75, timeout_graceful_shutdown=int(GRACE_S), backlog=2048,
+        )  # fmt: skip
+        server = _Server(settings, lambda: started(_address(how.host, listening)))
+        refreshing = asyncio.create_task(_refresh(core))
+        try:
+            await server.serve(sockets=[listening])
+        finally:
+            refreshing.cancel()
+            await core.close()
+
+    class _Server(uvicorn.Server):
+        def __init__(self, settings: uvicorn.Config, ready: Callable[[], None]) -> None:
+            super().__init__(settings)
+            self._ready = ready
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            self._ready()
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
+        runner.run(main())
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """libuv's event loop where there is one (not on Windows)."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def _refresh(core: object) -> None:
+    from chapeta.gateway.core import Core
+
+    assert isinstance(core, Core)
+    while True:
+        await asyncio.sleep(REFRESH_S)
+        core.router.forget()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OverflowError:
+        raise BadInput(f"{port} is not a port.", "Give one between 0 (any free one) and 65535.") from None
+    except OSError as error:
+        listening.close()
+        raise BadInput(
+            f"Cannot listen on {host}, port {port} ({error.strerror}).",
+            "Give another with --port N, or --port 0 for a free one.",
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+def _address(host: str, listening: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}/v1"

@@ -1,0 +1,302 @@
+"""The embedded engine in a process of its own: if llama.cpp dies, the gateway lives, and starts it again.
+
+Started as `python -m chapeta.engine.server`. The first line on standard input is a secret that every request has to
+carry; the answer on standard output is the port, on loopback. The process ends with standard input: with who started it.
+
+It speaks OpenAI's chat completions, as every other provider does, with one field more, `chapeta`:
+{"file": GGUF, "adapter": GGUF or null, "labels": [...] or null}. `POST /tokens` {"file", "text"} counts tokens.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import cast
+
+from chapeta.config import calm_threads
+from chapeta.engine.llama import ContextTooSmall, Engine
+from chapeta.engine.loaded import Loaded
+from chapeta.errors import BadInput, ChapetaError
+from chapeta.types import Answer, Constraint, Decoding, Json, Labels, Message, Request, Role, Schema
+
+# what our own path understands; anything beyond goes to llama.cpp's own chat completions
+PLAIN = frozenset((
+    "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed", "stream", "stream_options", "user",
+    "metadata", "store", "chapeta", "provider", "transforms", "usage",
+))  # fmt: skip
+DEFAULT_TOKENS = 512
+
+
+class Gone(Exception):
+    """Who asked has closed the connection."""
+
+
+class Server(ThreadingHTTPServer):
+    """Listens on loopback; every request on a thread of its own."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self, secret: str) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.secret = secret
+        self.loaded = Loaded()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Connections that end are nothing to report."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if not hmac.compare_digest(self.headers.get("authorization", ""), f"Bearer {self.server.secret}"):
+            self._send_error(401, "This door is the gateway's alone.")
+            return
+        try:
+            data = json.loads(body)
+            if self.path == "/tokens":
+                count = self.server.loaded.use(data["file"], None, lambda engine: engine.count_tokens(data["text"]))
+                self._send_json(200, {"tokens": count})
+            else:
+                self._chat(data)
+        except ContextTooSmall as error:
+            self._send_error(400, str(error), "context_length_exceeded")
+        except BadInput as error:
+            self._send_error(400, str(error))
+        except ChapetaError as error:
+            self._send_error(503, str(error))
+        except (Gone, ConnectionError):
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are counted in the ledger, not here."""
+
+    def _chat(self, data: Json) -> None:
+        ours = data["chapeta"]
+        own = None if set(data) - PLAIN and not _is_schema(data) else _request(data)
+        if own is None:
+            self.server.loaded.use(ours["file"], ours["adapter"], lambda engine: self._forward(engine, data))
+        else:
+            writer = _Chunks(self, data) if data.get("stream") else None
+            answer = self.server.loaded.use(
+                ours["file"], ours["adapter"], lambda engine: self._answer(engine, own, writer)
+            )
+            if writer is None:
+                self._send_json(200, completion(answer, str(data["model"])))
+            else:
+                writer.finish(answer)
+
+    def _answer(self, engine: Engine, request: Request, writer: _Chunks | None) -> Answer:
+        """Answers, looking at each token whether somebody still listens."""
+
+        def on_text(text: str) -> None:
+            if writer is not None:
+                writer.text(text)
+            elif self._is_gone():
+                raise Gone
+
+        return engine.answer(request, on_text)
+
+    def _forward(self, engine: Engine, data: Json) -> None:
+        """Lets llama.cpp answer in its own chat completions, and copies what it says."""
+        ours = data["chapeta"]
+        _require_text(data["messages"])
+        body = {name: value for name, value in data.items() if name != "chapeta"}
+        if "max_completion_tokens" in body:
+            body["max_tokens"] = body.pop("max_completion_tokens")
+        body["max_tokens"] = body.get("max_tokens") or DEFAULT_TOKENS
+        response = engine.forward(body, ours["adapter"])
+        try:
+            if response.status != 200:
+                said = response.read()
+                _raise_for_context(said, int(body["max_tokens"]))
+                self._send_bytes(response.status, said, "application/json")
+            elif data.get("stream"):
+                self._start_chunks("text/event-stream")
+                for line in response:
+                    if line.startswith(b"data: {"):
+                        line = b"data: " + _named(line[6:], data) + b"\n"
+                    self._chunk(line)
+                self._chunk(b"")
+            else:
+                self._send_bytes(200, _named(response.read(), data), "application/json")
+        except BaseException:
+            engine.hang_up()
+            raise
+
+    def _is_gone(self) -> bool:
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
+
+    def _start_chunks(self, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def _send_json(self, status: int, value: Json) -> None:
+        self._send_bytes(status, json.dumps(value).encode(), "application/json")
+
+    def _send_error(self, status: int, message: str, code: str | None = None) -> None:
+        self._send_json(status, {"error": {"message": message, "type": "engine_error", "param": None, "code": code}})
+
+    def _send_bytes(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Chunks:
+    """An answer as OpenAI's stream of chunks. Nothing is sent before the first text, so that errors keep their status."""
+
+    def __init__(self, handler: Handler, data: Json) -> None:
+        self._handler = handler
+        self._head: Json = {"id": f"chatcmpl-{os.urandom(8).hex()}", "object": "chat.completion.chunk"}
+        self._head |= {"created": int(time.time()), "model": str(data["model"])}
+        options = data.get("stream_options") or {}
+        self._usage = bool(options.get("include_usage"))
+        self._started = False
+
+    def text(self, text: str) -> None:
+        delta: Json = {"content": text}
+        if not self._started:
+            self._handler._start_chunks("text/event-stream")
+            self._started = True
+            delta["role"] = "assistant"
+        self._send({**self._head, "choices": [_choice(delta, None)]})
+
+    def finish(self, answer: Answer) -> None:
+        if not self._started:
+            self.text("")
+        self._send({**self._head, "choices": [_choice({}, answer.finish)]})
+        if self._usage:
+            self._send({**self._head, "choices": [], "usage": _usage(answer)})
+        self._handler._chunk(b"data: [DONE]\n\n")
+        self._handler._chunk(b"")
+
+    def _send(self, value: Json) -> None:
+        self._handler._chunk(b"data: " + json.dumps(value).encode() + b"\n\n")
+
+
+def completion(answer: Answer, model: str) -> Json:
+    """An answer as OpenAI's chat completion."""
+    message = {"role": "assistant", "content": answer.text, "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": answer.finish, "logprobs": None}
+    head = {"id": f"chatcmpl-{os.urandom(8).hex()}", "object": "chat.completion", "created": int(time.time())}
+    return {**head, "model": model, "choices": [choice], "usage": _usage(answer)}
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    calm_threads()
+    secret = sys.stdin.readline().strip()
+    server = Server(secret)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout.write(f"{server.server_port}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.read(1):
+        pass
+    os._exit(0)
+
+
+def _request(data: Json) -> Request | None:
+    """A plain request as ours; None if its messages have more than text."""
+    messages: list[Message] = []
+    for turn in data["messages"]:
+        content = turn.get("content")
+        if isinstance(content, list) and all(part.get("type") == "text" for part in content):
+            content = "".join(part["text"] for part in content)
+        role = "system" if turn["role"] == "developer" else turn["role"]
+        if not isinstance(content, str) or role not in ("system", "user", "assistant") or turn.get("tool_calls"):
+            return None
+        messages.append(Message(cast(Role, role), content))
+    ours = data["chapeta"]
+    constraint: Constraint | None = Labels(tuple(ours["labels"])) if ours.get("labels") else None
+    if constraint is None and _is_schema(data):
+        constraint = Schema(data["response_format"]["json_schema"]["schema"])
+    room = data.get("max_completion_tokens") or data.get("max_tokens") or DEFAULT_TOKENS
+    temperature = data.get("temperature")
+    decoding = Decoding(
+        room, constraint, 1.0 if temperature is None else float(temperature), int(data.get("seed") or 0)
+    )
+    return Request(str(Path(ours["file"])), tuple(messages), decoding, ours["adapter"])
+
+
+def _is_schema(data: Json) -> bool:
+    """Whether the only thing beyond a plain request is a JSON schema for the answer."""
+    form = data.get("response_format")
+    return set(data) - PLAIN == {"response_format"} and isinstance(form, dict) and "json_schema" in form
+
+
+def _require_text(messages: list[Json]) -> None:
+    """Raises BadInput for images and the like, which no local model takes."""
+    for turn in messages:
+        content = turn.get("content")
+        for part in content if isinstance(content, list) else ():
+            if part.get("type") != "text":
+                raise BadInput(f"The local model takes no '{part.get('type')}', only text.", "Choose another model.")
+
+
+def _named(said: bytes, data: Json) -> bytes:
+    """llama.cpp's answer with the model's own name, which is a path there, and the fields that OpenAI's clients expect."""
+    value: Json = json.loads(said)
+    value["model"] = data["model"]
+    value.pop("timings", None)
+    if "error" not in value:
+        value.setdefault("id", f"chatcmpl-{os.urandom(8).hex()}")
+        for choice in value["choices"]:
+            choice.setdefault("logprobs", None)
+            if "message" in choice:
+                choice["message"].setdefault("refusal", None)
+    return json.dumps(value).encode()
+
+
+def _raise_for_context(said: bytes, room: int) -> None:
+    """llama.cpp's refusal for want of context as ours, so that more is loaded."""
+    try:
+        error = json.loads(said)["error"]
+        needed = int(error["n_prompt_tokens"]) + room
+    except (ValueError, KeyError, TypeError):
+        return
+    raise ContextTooSmall(needed, int(error.get("n_ctx", 0)))
+
+
+def _usage(answer: Answer) -> Json:
+    usage = answer.usage
+    return {
+        "prompt_tokens": usage.tokens_in,
+        "completion_tokens": usage.tokens_out,
+        "total_tokens": usage.tokens_in + usage.tokens_out,
+        "prompt_tokens_details": {"cached_tokens": usage.tokens_cached},
+    }
+
+
+def _choice(delta: Json, finish: str | None) -> Json:
+    return {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""One attempt at a provider, and when there is another: the request out, the answer in, told apart from a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from chapeta.gateway import retry, sse
+from chapeta.gateway.fault import Fault
+from chapeta.gateway.pool import Pool
+from chapeta.gateway.providers.embedded import Embedded
+from chapeta.gateway.record import Record
+from chapeta.gateway.refusal import of_error, of_response, request_id
+from chapeta.gateway.response import Response
+from chapeta.gateway.route import Route
+from chapeta.gateway.stream import MASK, Stream, first_events
+from chapeta.gateway.upstream import Upstream
+
+EVENT_STREAM = b"text/event-stream"
+
+
+@dataclass(slots=True)  # not frozen: one is made a call, and frozen ones take three times as long to make
+class Reply:
+    """A whole answer: the provider's JSON as it came."""
+
+    body: bytes
+    record: Record
+
+
+class _Head(msgspec.Struct):
+    """What is looked at of an answer; everything is checked to be JSON on the way."""
+
+    usage: Any = None
+    error: Any = None
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+class Attempts:
+    """Sends calls to providers. `on_close` is told when a stream has ended."""
+
+    def __init__(
+        self, pool: Pool, embedded: Embedded, answer_s: float, keep_content: bool, on_close: Callable[[Record], None]
+    ) -> None:
+        self._pool = pool
+        self._embedded = embedded
+        self._answer_s = answer_s
+        self._keep_content = keep_content
+        self._on_close = on_close
+
+    async def with_retries(
+        self, route: Route, record: Record, path: str, data: bytes, plan: bool | None
+    ) -> Reply | Stream:
+        attempt = 0
+        while True:
+            attempt += 1
+            record.attempts += 1
+            try:
+                return await self._attempt(route, record, path, data, plan)
+            except Fault as fault:
+                upstream = route.upstream
+                fault.provider = fault.provider or route.provider
+                if upstream is None:
+                    fault = await self._embedded.fault(fault)
+                else:
+                    hide(upstream.secret, fault)
+                if attempt >= retry.MOST_ATTEMPTS or not retry.is_safe(fault):
+                    raise fault from None
+                await asyncio.sleep(retry.wait_s(fault, attempt))
+
+    async def _attempt(self, route: Route, record: Record, path: str, data: bytes, plan: bool | None) -> Reply | Stream:
+        upstream = route.upstream or await self._embedded.upstream()
+        whole = plan is None
+        request = upstream.request(path, data) if whole else upstream.request(path, data, EVENT_STREAM)
+        response = await self._pool.send(upstream.origin, request, whole, self._answer_s)
+        if response.status != 200:
+            raise of_response(response, await response.read(), upstream.remote.name, upstream.remote.title)
+        record.request_id = request_id(response)
+        record.begun = True
+        if plan is None:
+            return self._reply(upstream, record, await response.read())
+        if not response.headers.get(b"content-type", b"").startswith(EVENT_STREAM):
+            raise self._no_stream(upstream, response, await response.read())
+        events = sse.Events()
+        first = await first_events(response, events, upstream)
+        record.first_token_ms = record.elapsed_ms
+        return Stream(record, upstream, response, events, first, plan, self._on_close)
+
+    def _reply(self, upstream: Upstream, record: Record, data: bytes) -> Reply:
+        """A whole answer, looked at. Raises Fault for what is no JSON, or an error in spite of status 200."""
+        remote = upstream.remote
+        try:
+            head = _head.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Fault(
+                502, f"{remote.title} answered 200, but not with a JSON object.", "Ask again, then check the address.",
+                "garbage", provider=remote.name, raw=data[:200].decode("utf-8", "replace"), sent=True,
+            ) from None  # fmt: skip
+        if head.error is not None:
+            error = head.error if isinstance(head.error, dict) else {"message": str(head.error)}
+            raise of_error(error, 502, remote.name, remote.title)
+        if type(head.usage) is dict:
+            record.usage = head.usage
+        if upstream.secret and upstream.secret in data:
+            data = data.replace(upstream.secret, MASK)
+        if self._keep_content:
+            record.answer = data.decode("utf-8", "replace")
+        return Reply(data, record)
+
+    def _no_stream(self, upstream: Upstream, response: Response, data: bytes) -> Fault:
+        """A stream was asked for and something else came."""
+        fault = of_response(response, data, upstream.remote.name, upstream.remote.title)
+        kind = response.header(b"content-type").partition(";")[0] or "no content type"
+        if b'"error"' not in data:
+            fault.message = f"{upstream.remote.title} answered with {kind} instead of a stream of events."
+            fault.code, fault.sent = "no_stream", True
+        return fault
+
+    async def count_tokens(self, file: str, text: str) -> int:
+        """Tokens of a bare text in a local model's vocabulary."""
+        upstream = await self._embedded.upstream()
+        request = upstream.request("/tokens", msgspec.json.encode({"file": file, "text": text}))
+        response = await self._pool.send(upstream.origin, request, True, self._answer_s)
+        data = await response.read()
+        if response.status != 200:
+            raise of_response(response, data, "embedded", "The embedded engine")
+        return int(msgspec.json.decode(data)["tokens"])
+
+
+def hide(secret: bytes, fault: Fault) -> None:
+    """Takes a provider's key out of what the provider said about it."""
+    if secret:
+        key, mask = secret.decode("latin-1"), MASK.decode()
+        fault.message, fault.raw = fault.message.replace(key, mask), fault.raw.replace(key, mask)
+        fault.request_id = fault.request_id.replace(key, mask)

@@ -1,0 +1,210 @@
+"""The one way of a call: who may, where to, retries and fallbacks, the answer passed on, cost and ledger.
+
+    body → read → routes (model, then its fallbacks) → attempts → answer or stream → record → ledger, budgets
+
+The HTTP server (`api/`) and the blocking door (`door.py`) both come through here. Belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from chapeta.errors import BadInput, ChapetaError
+from chapeta.gateway import body as bodies
+from chapeta.gateway.access import AccessKey, Gate
+from chapeta.gateway.attempt import Attempts, Reply
+from chapeta.gateway.body import Chat, Fields
+from chapeta.gateway.fault import Fault
+from chapeta.gateway.ledger import Ledger
+from chapeta.gateway.pool import Pool
+from chapeta.gateway.prices import Prices
+from chapeta.gateway.providers.embedded import Embedded
+from chapeta.gateway.purse import Purse
+from chapeta.gateway.record import Record
+from chapeta.gateway.render import render
+from chapeta.gateway.route import Route, Router
+from chapeta.gateway.stream import Stream
+
+ANSWER_S = 600.0  # a provider may think for so long before it answers; longer is a stall
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `key`: their access key; `run`: the run that a bench belongs to.
+
+    local: one of us on this machine, who may name .gguf files by path and say `chapeta` fields in the body.
+    """
+
+    key: AccessKey | None = None
+    run: str = ""
+    local: bool = False
+
+
+class Core:
+    """Serves calls. `gate` and `purse` hold them to their budgets, `ledger` keeps a row of each."""
+
+    def __init__(
+        self, ledger: Ledger, gate: Gate | None = None, purse: Purse | None = None, keep_content: bool = False,
+        answer_s: float = ANSWER_S,
+    ) -> None:  # fmt: skip
+        self.router = Router()
+        self.embedded = Embedded()
+        self.gate = gate
+        self._ledger = ledger
+        self._purse = purse
+        self._keep_content = keep_content
+        self._pool = Pool()
+        self._attempts = Attempts(self._pool, self.embedded, answer_s, keep_content, self._enter)
+        self._prices = Prices()
+
+    async def chat(self, body: bytes, caller: Caller) -> Reply | Stream:
+        """A chat completion. Raises Fault; every call that gets as far as here has a row in the ledger."""
+        record = Record(caller.key, caller.run)
+        try:
+            chat, fields = bodies.read_chat(body)
+            if not caller.local:
+                fields.pop("chapeta", None)
+            record.streamed = bool(chat.stream)
+            if self._keep_content:
+                record.prompt = bytes(fields["messages"]).decode()
+            routes = await self._routes([chat.model, *(chat.models or ())], caller)
+            return await self._first_that_answers(routes, record, chat, fields)
+        except Fault as fault:
+            record.failed(fault)
+            self._enter(record)
+            raise
+        except asyncio.CancelledError:
+            record.cancelled()
+            self._enter(record)
+            raise
+
+    async def embed(self, body: bytes, caller: Caller) -> Reply:
+        """Embeddings, by a provider that makes them."""
+        record = Record(caller.key, caller.run)
+        try:
+            asked, fields = bodies.read_embeddings(body)
+            route = (await self._routes([asked.model], caller))[0]
+            record.route = route
+            if route.upstream is None:
+                remedy = "Name a model that does, such as openai/text-embedding-3-small."
+                raise Fault(400, f"'{asked.model}' makes no embeddings.", remedy, "not_supported", param="model")
+            await self._allow(route, record)
+            data = bodies.write(fields, {"model": route.model})
+            reply = await self._attempts.with_retries(route, record, "/embeddings", data, None)
+            assert isinstance(reply, Reply)
+            self._enter(record)
+            return reply
+        except Fault as fault:
+            record.failed(fault)
+            self._enter(record)
+            raise
+        except asyncio.CancelledError:
+            record.cancelled()
+            self._enter(record)
+            raise
+
+    async def route(self, model: str) -> Route:
+        """Who would answer to a name. Raises Fault."""
+        return (await self._routes([model], Caller()))[0]
+
+    async def count_tokens(self, file: str, text: str) -> int:
+        """Tokens of a bare text in a local model's vocabulary."""
+        return await self._attempts.count_tokens(file, text)
+
+    async def close(self) -> None:
+        """Ends calls in flight, the engine's process, and writes the ledger's last rows."""
+        self._pool.close()
+        self.embedded.close()
+        await asyncio.sleep(0)
+        self._ledger.close()
+
+    async def _routes(self, models: list[str], caller: Caller) -> list[Route]:
+        """The routes to try, in order: each model, then a deployment's own fallbacks."""
+        for model in models:
+            if not caller.local and model.endswith(".gguf"):
+                raise Fault(
+                    404, f"'{model[:200]}' is a file.", "Deploy it under a name.", "model_not_found", param="model"
+                )
+        if len(models) == 1 and (known := self.router.known(models[0])) is not None and not known.fallbacks:
+            return [known]
+        routes: dict[str, Route] = {}
+        for model in models:
+            try:
+                found = await asyncio.get_running_loop().run_in_executor(None, self.router.with_fallbacks, model)
+            except ChapetaError as error:
+                raise Fault(400 if isinstance(error, BadInput) else 500, error.message, error.remedy) from None
+            for one in found:
+                routes.setdefault(one.deployment + one.id, one)
+        return list(routes.values())
+
+    async def _first_that_answers(
+        self, routes: list[Route], record: Record, chat: Chat, fields: Fields
+    ) -> Reply | Stream:
+        last: Fault | None = None
+        for route in routes:
+            record.route = route
+            record.request_id = ""
+            try:
+                await self._allow(route, record)
+                file = "" if route.upstream else await self.embedded.file(route.model)
+                data, plan = self._body(route, chat, fields, file)
+                answered = await self._attempts.with_retries(route, record, "/chat/completions", data, plan)
+            except Fault as fault:
+                if not fault.provider:  # we refused it ourselves: another model does not change that
+                    raise
+                if last is not None:
+                    fault.message = f"{fault.message} (Before that: {last.message})"
+                last = fault
+                continue
+            if isinstance(answered, Reply):
+                self._enter(record)
+            return answered
+        assert last is not None
+        raise last
+
+    def _body(self, route: Route, chat: Chat, fields: Fields, file: str) -> tuple[bytes, bool | None]:
+        """The body for this route, and the plan: None for a whole answer, else a stream (True: its usage is for us alone).
+
+        file: the weights, for a local model.
+        """
+        changed: dict[str, Any] = {"model": route.model}
+        if "models" in fields:
+            changed["models"] = None
+        if route.candidate is not None or route.upstream is None:
+            changed |= render(route, fields, file)
+        plan = None
+        if chat.stream:
+            asks = route.upstream is None or route.upstream.remote.usage_option
+            plan = asks and not chat.wants_usage
+            if plan:
+                changed["stream_options"] = {"include_usage": True}
+        return bodies.write(fields, changed), plan
+
+    async def _allow(self, route: Route, record: Record) -> None:
+        """Holds the call to the budgets that it falls under. Raises Fault 402 or 429."""
+        key = record.key
+        if key is not None and self.gate is not None:
+            self.gate.check(key, route.deployment or route.id, record.started_at)
+        if self._purse is not None:
+            self._purse.check()
+        budgeted = self._purse is not None or (key is not None and key.budget is not None)
+        upstream = route.upstream
+        if upstream is not None and not upstream.remote.reports_cost:
+            record.price = await self._prices.of(route)
+            if budgeted and record.price is None:
+                remedy = "Run `chapeta models refresh`, or name a model with a known price."
+                raise Fault(
+                    402, f"The price of {route.id} is unknown, so no budget can hold it.", remedy, "price_unknown"
+                )
+
+    def _enter(self, record: Record) -> None:
+        """The call is over: into the ledger, and off the budgets."""
+        call, usd = record.call()
+        self._ledger.write(call)
+        if usd:
+            if record.key is not None and self.gate is not None:
+                self.gate.charge(record.key, usd)
+            if self._purse is not None:
+                self._purse.charge(usd)

@@ -1,0 +1,76 @@
+"""What is known of one call while it runs; at its end it becomes the ledger's row."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from chapeta.gateway.access import AccessKey
+from chapeta.gateway.cost import SILENT, usage_of
+from chapeta.gateway.fault import Fault
+from chapeta.gateway.ledger import Call
+from chapeta.gateway.route import Route
+from chapeta.types import Price
+
+_process = secrets.token_hex(4)
+_number = count()
+CANCELLED = 499  # nginx's status for a caller who went away
+
+
+class Record:
+    """One call. Whoever serves it fills in what it learns."""
+
+    __slots__ = (
+        "_started_s", "answer", "attempts", "begun", "code", "first_token_ms", "id", "key", "outcome", "price", "prompt",
+        "request_id", "route", "run", "started_at", "status", "streamed", "usage",
+    )  # fmt: skip
+
+    def __init__(self, key: AccessKey | None, run: str) -> None:
+        self.started_at = time.time()
+        self._started_s = time.perf_counter()
+        self.id = f"{int(self.started_at * 1000):011x}{_process}{next(_number):x}"
+        self.key = key
+        self.run = run
+        self.route: Route | None = None
+        self.price: Price | None = None
+        self.usage: Mapping[str, Any] | None = None
+        self.first_token_ms: float | None = None
+        self.status = 200
+        self.outcome = "ok"
+        self.code = ""
+        self.streamed = False
+        self.attempts = 0
+        self.begun = False
+        self.request_id = ""
+        self.prompt: str | None = None
+        self.answer: str | None = None
+
+    @property
+    def elapsed_ms(self) -> float:
+        return (time.perf_counter() - self._started_s) * 1000
+
+    def failed(self, fault: Fault) -> None:
+        self.status, self.outcome, self.code = fault.status, "error", fault.code
+        self.begun = self.begun or fault.sent
+        self.request_id = fault.request_id or self.request_id
+
+    def cancelled(self) -> None:
+        self.status, self.outcome, self.code = CANCELLED, "cancelled", "caller_left"
+
+    def call(self) -> tuple[Call, float | None]:
+        """The row, and what the call cost in USD (None: nobody knows)."""
+        route = self.route
+        used = SILENT if self.usage is None else usage_of(self.usage, self.price)
+        usd = used.usd
+        if (route is not None and route.upstream is None) or (self.outcome == "error" and not self.begun):
+            usd = 0.0  # our own engine; or refused before the provider began: nothing is billed
+        return Call(
+            self.id, self.started_at, route.provider if route else "", route.id if route else "",
+            route.deployment if route else "", self.key.name if self.key else "", self.run,
+            used.tokens_in, used.tokens_out, used.tokens_cached, used.tokens_reasoning, usd, self.elapsed_ms,
+            self.first_token_ms, self.status, self.outcome, self.code, self.streamed, self.attempts, self.request_id,
+            self.prompt, self.answer,
+        ), usd  # fmt: skip

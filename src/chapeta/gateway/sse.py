@@ -1,0 +1,103 @@
+"""Server-sent events as they travel through: cut at their borders, comments left out, the few that matter looked into.
+
+Format: html.spec.whatwg.org/multipage/server-sent-events.html. Events are forwarded as the provider wrote them, so unknown
+fields stay; only the usage is read, and errors that come in mid-stream.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from chapeta.gateway.fault import Fault
+from chapeta.types import Json
+
+MOST_EVENT_BYTES = 64 * 1024 * 1024
+DONE = b"data: [DONE]\n\n"
+
+_decode = msgspec.json.Decoder().decode
+
+
+class Events:
+    """Cuts a byte stream into whole events, whatever pieces it comes in."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = bytearray()  # after the last border; grows in place, so a huge event is not copied at each piece
+
+    def feed(self, data: bytes) -> bytes:
+        """The events that are whole now, with \\n line ends, without comments; b"" if none is."""
+        rest = self._rest
+        if rest:
+            rest += data
+            if not _has_border(bytes(rest[-len(data) - 3 :])):
+                if len(rest) > MOST_EVENT_BYTES:
+                    raise Fault(
+                        502, f"One event of the stream is longer than {MOST_EVENT_BYTES:,} bytes.", code="too_long"
+                    )
+                return b""
+            data = bytes(rest)
+            rest.clear()
+        if b"\r" in data:
+            if data.endswith(b"\r"):  # perhaps half a line end
+                rest += data
+                return b""
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        end = data.rfind(b"\n\n") + 2
+        if end < 2:
+            rest += data
+            return b""
+        if end < len(data):
+            rest += data[end:]
+            data = data[:end]
+        if data.startswith(b":") or b"\n:" in data:
+            data = _without_comments(data)
+        return data
+
+    @property
+    def rest(self) -> bytes:
+        """What has come after the last whole event."""
+        return bytes(self._rest)
+
+
+def payloads(events: bytes) -> list[bytes]:
+    """The data of each event, its lines joined, without the closing [DONE]."""
+    found = []
+    for event in events.split(b"\n\n"):
+        lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+        if lines:
+            data = lines[0] if len(lines) == 1 else b"\n".join(lines)
+            if data != b"[DONE]":
+                found.append(data)
+    return found
+
+
+def decoded(events: bytes) -> list[Json]:
+    """The JSON objects of the events; what is not a JSON object is left out."""
+    found = []
+    for data in payloads(events):
+        try:
+            value = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def event(value: Json) -> bytes:
+    """A JSON object as one event."""
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+def _without_comments(events: bytes) -> bytes:
+    kept = []
+    for one in events.split(b"\n\n"):
+        lines = [line for line in one.split(b"\n") if line and not line.startswith(b":")]
+        if lines:
+            kept.append(b"\n".join(lines) + b"\n\n")
+    return b"".join(kept)
+
+
+def _has_border(data: bytes) -> bool:
+    return b"\n\n" in data or b"\n\r\n" in data or b"\r\r" in data

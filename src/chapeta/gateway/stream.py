@@ -1,0 +1,181 @@
+"""An answer on its way through: events are passed on as they come, and only looked into where something is to be learned.
+
+The first event was waited for before (that is when a retry or a fallback could still step in); from here on an error
+reaches the caller as an event of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from chapeta.gateway import sse
+from chapeta.gateway.fault import Fault
+from chapeta.gateway.record import Record
+from chapeta.gateway.refusal import of_error
+from chapeta.gateway.response import Response
+from chapeta.gateway.upstream import Upstream
+
+MASK = b"[a key, masked]"
+MOST_KEPT_CHARACTERS = 1_000_000
+
+
+class Stream:
+    """Whole events of one call, in the provider's own words. `close` has to be called, whatever happens."""
+
+    __slots__ = (
+        "_done",
+        "_events",
+        "_finished",
+        "_first",
+        "_hide_usage",
+        "_kept",
+        "_on_close",
+        "_response",
+        "_upstream",
+        "record",
+    )
+
+    def __init__(
+        self, record: Record, upstream: Upstream, response: Response, events: sse.Events, first: bytes,
+        hide_usage: bool, on_close: Callable[[Record], None],
+    ) -> None:  # fmt: skip
+        self.record = record
+        self._upstream = upstream
+        self._response = response
+        self._events = events
+        self._first = first
+        self._hide_usage = hide_usage
+        self._on_close = on_close
+        self._done = False  # [DONE] has been passed on
+        self._finished = False  # a finish_reason has
+        self._kept: list[bytes] | None = [] if record.prompt is not None else None
+
+    async def next(self) -> bytes:
+        """The next events, as many as are there; b"" at the end. Errors of the provider come as events."""
+        if self._first:
+            block, self._first = self._first, b""
+            if shown := self._look(block):
+                return shown
+        try:
+            while not self._done:
+                data = await self._response.more()
+                if not data:
+                    return self._last_words()
+                if (block := self._events.feed(data)) and (shown := self._look(block)):
+                    return shown
+            return b""
+        except Fault as fault:
+            fault.provider = fault.provider or self._upstream.remote.name
+            return self._break_off(fault)
+
+    def close(self) -> None:
+        """The caller has all of it, or has gone: what is still under way is ended, and the call is entered."""
+        if not self._done and self.record.outcome == "ok":
+            self.record.cancelled()
+        self._response.abort()
+        if self._kept is not None:
+            texts = [
+                choice["delta"].get("content") or ""
+                for value in sse.decoded(b"".join(self._kept)) for choice in value.get("choices", ())
+                if isinstance(choice, dict) and isinstance(choice.get("delta"), dict)
+            ]  # fmt: skip
+            self.record.answer = "".join(texts)[:MOST_KEPT_CHARACTERS]
+        self._on_close(self.record)
+
+    def _look(self, block: bytes) -> bytes:
+        """Learns what the events say about usage, end and errors; returns them without what is not for the caller."""
+        secret = self._upstream.secret
+        if secret and secret in block:
+            block = block.replace(secret, MASK)
+        if b'"usage"' in block:
+            block = self._take_usage(block)
+        if b'"error"' in block:
+            self._take_error(block)
+        if not self._finished:
+            self._finished = b'"finish_reason":"' in block or b'"finish_reason": "' in block
+        if b"[DONE]" in block and (
+            block.startswith(b"data: [DONE]") or b"\ndata: [DONE]" in block or b"data:[DONE]" in block
+        ):
+            self._done = True
+        if self._kept is not None:
+            self._kept.append(block)
+        return block
+
+    def _take_usage(self, block: bytes) -> bytes:
+        kept = []
+        for event in block.split(b"\n\n"):
+            if b'"usage"' in event:
+                for value in sse.decoded(event):
+                    if isinstance(value.get("usage"), dict):
+                        self.record.usage = value["usage"]
+                        if self._hide_usage and not value.get("choices"):
+                            event = b""  # asked for by us alone: callers that take choices[0] would stumble
+            if event:
+                kept.append(event)
+        return b"\n\n".join(kept) + b"\n\n" if kept else b""
+
+    def _take_error(self, block: bytes) -> None:
+        for value in sse.decoded(block):
+            if isinstance(value.get("error"), dict):
+                remote = self._upstream.remote
+                self.record.failed(of_error(value["error"], 502, remote.name, remote.title))
+
+    def _last_words(self) -> bytes:
+        """The provider has ended its answer without [DONE]."""
+        block = self._look(self._events.feed(b"\n\n")) if self._events.rest.strip() else b""
+        if not self._done:
+            if not self._finished and self.record.outcome == "ok":
+                fault = Fault(502, "The provider's answer broke off before its end.", "Ask again.", "cut", sent=True)
+                return block + self._break_off(fault)
+            self._done = True
+            block += sse.DONE
+        return block
+
+    def _break_off(self, fault: Fault) -> bytes:
+        """The caller's last events: what went wrong, in the shape that OpenRouter gives to errors in mid-stream."""
+        self.record.failed(fault)
+        self._done = True
+        route = self.record.route
+        chunk = {
+            "id": f"chatcmpl-{self.record.id}",
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": route.id if route else "",
+            "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}],
+            **fault.to_json(),
+        }
+        return sse.event(chunk) + sse.DONE
+
+
+async def first_events(response: Response, events: sse.Events, upstream: Upstream) -> bytes:
+    """The first events of a stream. Raises the Fault if the provider begins with an error: nothing was passed on yet."""
+    try:
+        while True:
+            data = await response.more()
+            block = events.feed(data if data else b"\n\n") if data or events.rest.strip() else b""
+            if block:
+                break
+            if not data:
+                raise Fault(
+                    502,
+                    f"{upstream.remote.title} ended its stream before the first event.",
+                    "Ask again.",
+                    "cut",
+                    sent=True,
+                )
+    except asyncio.CancelledError:
+        response.abort()
+        raise
+    if b'"error"' in block:
+        for value in sse.decoded(block):
+            if isinstance(value.get("error"), dict):
+                choices = value.get("choices") or [{}]
+                delta = choices[0].get("delta") if isinstance(choices[0], dict) else None
+                if not (isinstance(delta, dict) and delta.get("content")):
+                    response.abort()
+                    raise of_error(value["error"], 502, upstream.remote.name, upstream.remote.title)
+            elif any(c.get("delta", {}).get("content") for c in value.get("choices", ()) if isinstance(c, dict)):
+                break  # it has begun to speak: the error is the caller's to see
+    return block
