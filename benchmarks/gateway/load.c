@@ -134,7 +134,6 @@ static void begin(Caller *it, int64_t now) {
 }
 
 static void finish(Caller *it, int64_t now) {
-    char detail[300];
     if (it->status != 200) {
         errors[STATUS]++;
     } else if (is_stream ? !it->done || it->failed_event : !memmem(it->kept, it->kept_length, "\"choices\"", 9)) {
@@ -154,8 +153,11 @@ static void finish(Caller *it, int64_t now) {
         return;
     }
     consecutive_errors++;
-    snprintf(detail, sizeof detail, "%.*s", (int)(is_stream ? it->line_length : it->kept_length), is_stream ? it->line : it->kept);
-    snprintf(last_error, sizeof last_error, "status %d: %s", it->status, detail);
+    if (is_stream && it->status == 200)
+        snprintf(last_error, sizeof last_error, "a stream of %d events %s", it->events,
+                 it->failed_event ? "with an error among them" : "that did not end with [DONE]");
+    else
+        snprintf(last_error, sizeof last_error, "status %d: %.*s", it->status, (int)(it->kept_length > 300 ? 300 : it->kept_length), it->kept);
     stop_caller(it);
 }
 

@@ -312,9 +312,9 @@ def test_processes_share_a_budget_and_learn_of_new_and_revoked_keys(database_url
 
 
 def test_what_was_spent_survives_a_restart(database_url: str) -> None:
+    with open_database(database_url) as database:
+        token = issue(database, "ci", budget=Budget(1.0, "month"))
     for number in range(3):
-        with open_database(database_url) as database:
-            token = issue(database, "ci", budget=Budget(1.0, "month")) if number == 0 else token
         gate = Gate()
         ledger = Ledger(database_url, gate)
         ledger.open()

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres import Server
 from sqlalchemy import func, select
 
 from chapeta import config
@@ -26,15 +25,16 @@ from chapeta.gateway.access import Budget, Gate, issue, listed
 from chapeta.gateway.ledger import Call, Ledger, import_journal
 from chapeta.storage.database import open_database
 from chapeta.storage.tables import calls, spend
+from postgres import Server
 
 SOON_S = 30.0
 
 
 def a_call(number: int, **changes: Any) -> Call:
     call = Call(
-        id=f"call-{number:06}", started_at=1.8e9 + number, provider="openrouter", model="openrouter/a/b", deployment="", key_name="ci",
-        run="", tokens_in=10, tokens_out=2, tokens_cached=None, tokens_reasoning=None, usd=0.25, latency_ms=80.0, first_token_ms=None,
-        status=200, outcome="ok", code="", streamed=False, attempts=1, request_id="",
+        id=f"call-{number:06}", started_at=1.8e9 + number, provider="openrouter", model="openrouter/a/b", deployment="",
+        key_name="ci", run="", tokens_in=10, tokens_out=2, tokens_cached=None, tokens_reasoning=None, usd=0.25,
+        latency_ms=80.0, first_token_ms=None, status=200, outcome="ok", code="", streamed=False, attempts=1, request_id="",
     )  # fmt: skip
     return call._replace(**changes)
 
@@ -124,7 +124,8 @@ if sys.argv[2] == "open":
     ledger.open()
 number = 0
 while True:
-    ledger.write(Call(f"call-{number:06}", time.time(), "p", "m", "", "", "", 1, 1, 0, 0, 0.1, 1.0, 1.0, 200, "ok", "", True, 1, ""))
+    name, now_s = f"call-{number:06}", time.time()
+    ledger.write(Call(name, now_s, "p", "m", "", "", "", 1, 1, 0, 0, 0.1, 1.0, 1.0, 200, "ok", "", True, 1, ""))
     print(number, time.time(), flush=True)
     number += 1
     time.sleep(0.005)

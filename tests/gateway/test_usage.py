@@ -27,9 +27,9 @@ def at(text: str) -> float:
 
 def a_call(number: int, **changes: Any) -> Call:
     call = Call(
-        id=f"call-{number:06}", started_at=at("2026-11-20 10:00"), provider="openai", model="openai/gpt", deployment="", key_name="ci",
-        run="", tokens_in=100, tokens_out=20, tokens_cached=10, tokens_reasoning=None, usd=0.25, latency_ms=80.0, first_token_ms=30.0,
-        status=200, outcome="ok", code="", streamed=True, attempts=1, request_id="",
+        id=f"call-{number:06}", started_at=at("2026-11-20 10:00"), provider="openai", model="openai/gpt", deployment="",
+        key_name="ci", run="", tokens_in=100, tokens_out=20, tokens_cached=10, tokens_reasoning=None, usd=0.25,
+        latency_ms=80.0, first_token_ms=30.0, status=200, outcome="ok", code="", streamed=True, attempts=1, request_id="",
     )  # fmt: skip
     return call._replace(**changes)
 

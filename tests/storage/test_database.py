@@ -13,12 +13,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from postgres import PASSWORD, Server
 from sqlalchemy import func, inspect, select
 
 from chapeta.errors import BadInput, ChapetaError, Corrupt
 from chapeta.storage.database import open_database
 from chapeta.storage.tables import HEAD, VERSION_TABLE, calls, spend
+from postgres import PASSWORD, Server
 
 
 def failure(url: str, patience_s: float = 0.1) -> ChapetaError:
