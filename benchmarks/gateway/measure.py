@@ -17,7 +17,7 @@ from peer import CHAT, Launch, Peer, Place
 from processes import Child, before_exec, free_port
 
 CALLERS, STREAM_CALLERS, PACED_CALLERS = 32, 16, 4
-START_TIMEOUT_S, READY_TIMEOUT_S, PATIENCE_S = 120.0, 30.0, 60.0
+START_TIMEOUT_S, READY_TIMEOUT_S, PATIENCE_S = 120.0, 30.0, 120.0
 SYSTEM = "You answer customers of a small shop for household goods: politely, briefly, and only from the facts given. "
 QUESTION = "My order 48213 was due on Monday and has not come. Where is it? "
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}}

@@ -24,6 +24,7 @@ from chapeta.progress import SILENT, Progress
 from chapeta.stages.bench import bench_stage
 from chapeta.stages.candidates import Parts, build, choose_shots, write_skill_stage
 from chapeta.stages.conclude import conclude
+from chapeta.stages.estimate import Approve, approve_all, estimate
 from chapeta.stages.prepare import split_file, splits_of, task_of
 from chapeta.stages.run import Run
 from chapeta.stages.tune import Tuned, can_tune, tune_stage
@@ -66,20 +67,29 @@ class Outcome:
         return {"candidates": candidates, "verdict": verdict, **paths}
 
 
-def specialize(run: Run, progress: Progress = SILENT) -> Outcome:
-    """Everything, from the user's file to the deployed winner. Raises ChapetaError; run again, it goes on."""
-    bench, verdict = prove(run, progress)
+def specialize(run: Run, progress: Progress = SILENT, approve: Approve = approve_all) -> Outcome:
+    """Everything, from the user's file to the deployed winner. Raises ChapetaError; run again, it goes on.
+
+    approve: hears what the bench at providers will cost before it begins, and raises to stop there.
+    """
+    bench, verdict = prove(run, progress, approve=approve)
     deploy_candidate(run, verdict.use)
     return Outcome(bench, verdict, run.folder / "report.html", run.folder / "receipt", run.settings.name)
 
 
-def prove(run: Run, progress: Progress = SILENT, fresh: bool = True) -> tuple[BenchResult, Verdict]:
+def prove(
+    run: Run, progress: Progress = SILENT, fresh: bool = True, approve: Approve = approve_all
+) -> tuple[BenchResult, Verdict]:
     """All but the deployment. Without `fresh` the run's splits and adapters are used as earlier stages left them."""
     clock = Clock(run.settings.limit_minutes)
-    with Gateway(run.settings.budget_usd, run.settings.name) as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
+    with (
+        Gateway(run.settings.budget_usd, run.settings.name) as gateway,
+        AnswerStore(config.home() / "answers.sqlite") as store,
+    ):
         splits = (split_file if fresh else splits_of)(run, gateway, progress)
         task = task_of(run, splits, gateway)
         candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock, fresh)
+        approve(estimate(candidates, splits.test, gateway, store))
         benched = bench_stage(run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline())
     progress.stage("Verdict")
     return benched.result, conclude(run, benched, splits, tuned)
@@ -116,9 +126,7 @@ def make_candidates(
     return candidates, tuned
 
 
-def deploy_candidate(
-    run: Run, candidate_name: str, as_name: str | None = None, fallbacks: tuple[str, ...] = ()
-) -> str:
+def deploy_candidate(run: Run, candidate_name: str, as_name: str | None = None, fallbacks: tuple[str, ...] = ()) -> str:
     """Gives a candidate of the bench a name that answers, by default the run's. Returns the name.
 
     fallbacks: models that take over, in this order, when the candidate's own does not answer.

@@ -135,7 +135,9 @@ def test_a_locked_file(tmp_path: Path) -> None:
 
 def test_a_read_only_folder(unprivileged: Path) -> None:
     unprivileged.chmod(0o500)
-    assert "You may not write there" in str(failure(file_url(unprivileged / "c.sqlite")))
+    assert f"{unprivileged / 'c.sqlite'} cannot be made (Permission denied)" in str(
+        failure(file_url(unprivileged / "c.sqlite"))
+    )
 
 
 def test_a_read_only_file(unprivileged: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -87,10 +88,21 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            settle_memory()
             self._ready()
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
         runner.run(main())
+
+
+def settle_memory() -> None:
+    """Tells the garbage collector that what is loaded now stays, and to look less often: calls leave hardly any cycles.
+
+    By default it walks young objects every 700 allocations, several times a call, and all of SQLAlchemy now and then.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

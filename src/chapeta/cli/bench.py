@@ -16,10 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--candidates", metavar="A,B", help="which to compare, from now on")
     parser.add_argument("--model", metavar="ID", action="append", help="of which models, from now on; may be repeated")
     parser.add_argument("--limit-minutes", type=float, metavar="N", help="answer as many test rows as fit this time")
+    options.add_yes(parser)
     options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from chapeta.cli.approve import approval
     from chapeta.cli.draw import progress, show_outcome
     from chapeta.specialize import Outcome, prove
     from chapeta.stages.run import Run
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
         changes["limit_minutes"] = arguments.limit_minutes
     opened = Run.create(dataclasses.replace(opened.settings, **changes), opened.folder)
     with progress() as listener:
-        bench, verdict = prove(opened, listener, fresh=False)
+        bench, verdict = prove(opened, listener, False, approval(arguments, opened.settings.budget_usd, listener))
     outcome = Outcome(bench, verdict, opened.folder / "report.html", opened.folder / "receipt", "")
     if arguments.json:
         options.print_json(outcome.to_json())

@@ -121,6 +121,10 @@ def settings_of(arguments: argparse.Namespace) -> Any:
     )
 
 
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask before providers are paid for")
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 

@@ -144,6 +144,7 @@ class Gate:
         self._warn = warn
         self._lock = threading.Lock()
         self._keys: Mapping[str, AccessKey] = {}
+        self._admitted: dict[str, AccessKey] = {}  # by the token itself, until the next renewal: no hash for each call
         self._meters: dict[str, _Meter] = {}
         self._charges: Charges = {}
 
@@ -157,9 +158,13 @@ class Gate:
             if not self.required:
                 return None
             raise Fault(401, "No access key was given.", f"Send it as a bearer token. {REMEDY}", "missing_api_key")
-        key = self._keys.get(_sha256(token))
+        admitted = self._admitted
+        key = admitted.get(token)
         if key is None:
-            raise _unknown(token)
+            key = self._keys.get(_sha256(token))
+            if key is None:
+                raise _unknown(token)
+            admitted[token] = key
         if key.expires_at is not None and now_s >= key.expires_at:
             raise _expired(key)
         return key
@@ -173,16 +178,17 @@ class Gate:
             raise _expired(key)
         if key.pattern is not None and key.pattern.match(model) is None:
             raise _not_its_model(key, model)
-        with self._lock:
-            if key.budget is not None:
-                if now_s >= meter.period_end:
+        if key.budget is not None:
+            if now_s >= meter.period_end:
+                with self._lock:
                     meter.begin(key.budget, now_s)
-                if meter.spent_usd >= key.budget.usd:
-                    raise _spent(key.budget, meter)
-            if key.rate is not None:
+            if meter.spent_usd >= key.budget.usd:
+                raise _spent(key.budget, meter)
+        if key.rate is not None:
+            with self._lock:
                 wait_s = meter.take_turn(key.rate, now_s)
-                if wait_s > 0:
-                    raise _too_fast(key, key.rate, wait_s)
+            if wait_s > 0:
+                raise _too_fast(key, key.rate, wait_s)
 
     def charge(self, key: AccessKey, usd: float) -> None:
         """Adds what a call has cost to its key's budget, if it has one. Warns once a period at 80 % of it."""
@@ -228,6 +234,7 @@ class Gate:
                     meter.spent_usd = key.spent_usd + self._charges.get((key.id, key.period_start), 0.0)
             self._meters = meters
             self._keys = {key.sha256: key for key in keys}
+            self._admitted = {}
 
 
 class _Meter:
@@ -243,11 +250,13 @@ class _Meter:
         self.warned = False
 
     def begin(self, budget: Budget, now_s: float) -> None:
-        """A new period."""
+        """A new period, unless another thread has begun it."""
+        if now_s < self.period_end:
+            return
         self.period_start = period_start(budget.period, now_s)
-        self.period_end = period_end(budget.period, now_s)
         self.spent_usd = 0.0
         self.warned = False
+        self.period_end = period_end(budget.period, now_s)  # last: who reads without the lock sees it with a sum of 0
 
     def take_turn(self, rate: Rate, now_s: float) -> float:
         """Seconds to wait; 0 if the call may go, which is then counted.

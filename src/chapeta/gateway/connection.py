@@ -24,8 +24,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_begun", "_head", "_on_idle", "_on_lost", "_parser", "_response", "_skip", "_whole",
-        "closed", "limit_s", "loop", "reused", "touched_s", "transport",
+        "_begun", "_bodies", "_head", "_on_idle", "_on_lost", "_parser", "_response", "_skip", "_whole",
+        "closed", "limit_s", "loop", "on_body", "reused", "touched_s", "transport",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +41,9 @@ class Connection(asyncio.Protocol):
         self.limit_s = 0.0
         self._on_idle = on_idle
         self._on_lost = on_lost
+        # pieces of the body are put together a read at a time: a stream's chunks are small and many
+        self._bodies: list[bytes] = []
+        self.on_body = self._bodies.append
         self._parser = httptools.HttpResponseParser(self)
         self._response: Response | None = None
         self._head: asyncio.Future[Response] | None = None
@@ -53,7 +56,7 @@ class Connection(asyncio.Protocol):
 
         Raises Fault. If it is cancelled, the connection is closed and the provider's work stops.
         """
-        response = self._response = Response(self)
+        response = self._response = Response(self, whole)
         self._whole = whole
         self._begun = False
         self.limit_s = limit_s
@@ -101,12 +104,16 @@ class Connection(asyncio.Protocol):
         self.touched_s = self.loop.time()
         try:
             self._parser.feed_data(data)
+            if self._bodies:
+                self._hand_on()
         except (httptools.HttpParserError, zlib.error) as error:
             what = "HTTP" if isinstance(error, httptools.HttpParserError) else "what its content-encoding says"
             self._fail(Fault(502, f"The provider's answer is not {what}.", NOT_A_PROVIDER, "garbage", sent=True))
-            return
-        if self._response is not None:
-            self._response.wake()
+        except Fault as fault:
+            self._fail(fault)
+        else:
+            if self._response is not None:
+                self._response.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
@@ -145,15 +152,13 @@ class Connection(asyncio.Protocol):
             self.limit_s = STALL_S
             self._hand_over()
 
-    def on_body(self, body: bytes) -> None:
-        if self._response is not None:
-            self._response.feed(body)
-
     def on_message_complete(self) -> None:
         if self._skip:
             self._skip = False
             return
         keep = self._parser.should_keep_alive()
+        if self._bodies:
+            self._hand_on()
         self._end(None)
         if keep and not self.closed:
             self.reused = True
@@ -161,6 +166,14 @@ class Connection(asyncio.Protocol):
         else:
             self.closed = True
             self.transport.close()
+
+    def _hand_on(self) -> None:
+        """Gives the pieces of the body that have come to the response."""
+        bodies = self._bodies
+        body = bodies[0] if len(bodies) == 1 else b"".join(bodies)
+        bodies.clear()
+        if self._response is not None:
+            self._response.feed(body)
 
     def _hand_over(self) -> None:
         head, self._head = self._head, None

@@ -17,19 +17,20 @@ from chapeta.engine import weights
 from chapeta.errors import BadInput, ChapetaError, Missing, ModelFailed, OverLimit
 from chapeta.gateway import translate
 from chapeta.gateway.attempt import Reply
-from chapeta.gateway.catalog import context_tokens_of
+from chapeta.gateway.catalog import context_tokens_of, price_of
 from chapeta.gateway.core import Caller, Core
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.ledger import Ledger
 from chapeta.gateway.providers import embedded
 from chapeta.gateway.purse import Purse
 from chapeta.gateway.route import Route, Router
-from chapeta.types import Answer, Candidate, Decoding, Request
+from chapeta.types import Answer, Candidate, Decoding, Price, Request
 
 CHAT_TOKENS = 512
 REMOTE_CALLS = 16  # in flight at a provider
 REMOTE_CONTEXT_TOKENS = 8192  # where the catalogue does not say
 BYTES_A_TOKEN = 4
+FREE = Price(0.0, 0.0)
 OnText = Callable[[str], None]
 Result = TypeVar("Result")
 
@@ -92,6 +93,10 @@ class Gateway:
         if weights.is_local(model):
             return embedded.context_tokens(model)
         return context_tokens_of(self._route(model).id) or REMOTE_CONTEXT_TOKENS
+
+    def price_of(self, model: str) -> Price | None:
+        """What a model costs; None if nobody says. Local ones cost nothing."""
+        return FREE if weights.is_local(model) else price_of(self._route(model).id)
 
     def concurrency(self, model: str) -> int:
         """How many requests are worth having in flight."""

@@ -67,10 +67,10 @@ class Record:
         usd = used.usd
         if (route is not None and route.upstream is None) or (self.outcome == "error" and not self.begun):
             usd = 0.0  # our own engine; or refused before the provider began: nothing is billed
-        return Call(
+        return Call._make((
             self.id, self.started_at, route.provider if route else "", route.id if route else "",
             route.deployment if route else "", self.key.name if self.key else "", self.run,
             used.tokens_in, used.tokens_out, used.tokens_cached, used.tokens_reasoning, usd, self.elapsed_ms,
             self.first_token_ms, self.status, self.outcome, self.code, self.streamed, self.attempts, self.request_id,
             self.prompt, self.answer,
-        ), usd  # fmt: skip
+        )), usd  # fmt: skip

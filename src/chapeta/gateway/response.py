@@ -32,10 +32,11 @@ class Response:
 
     __slots__ = (
         "_buffered", "_chunks", "_connection", "_inflate", "_paused", "_until_close", "_waiter",
+        "_whole",
         "complete", "fault", "headers", "size", "status",
     )  # fmt: skip
 
-    def __init__(self, connection: Line) -> None:
+    def __init__(self, connection: Line, whole: bool) -> None:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self.complete = False
@@ -44,6 +45,7 @@ class Response:
         self._connection = connection
         self._chunks: list[bytes] = []
         self._buffered = 0
+        self._whole = whole  # read in one piece, so there is no reader yet who could be slow
         self._paused = False
         self._until_close = False
         self._inflate: zlib._Decompress | None = None
@@ -93,7 +95,12 @@ class Response:
         self.size += len(data)
         self._buffered += len(data)
         self._chunks.append(data)
-        if self._buffered > PAUSE_BYTES and self._waiter is None and not self._paused:
+        if self._whole:
+            if self.size > MOST_BODY_BYTES:
+                raise Fault(
+                    502, f"The provider's answer is longer than {MOST_BODY_BYTES:,} bytes.", code="too_long", sent=True
+                )
+        elif self._buffered > PAUSE_BYTES and self._waiter is None and not self._paused:
             self._paused = True
             self._connection.pause()
 
@@ -105,6 +112,9 @@ class Response:
 
     def end(self, fault: Fault | None) -> None:
         """No more will come: the answer is whole, or it broke off."""
+        if self._paused:  # the connection is free for others, however slow this reader is
+            self._paused = False
+            self._connection.resume()
         if fault is None or self._until_close:
             self.complete = True
         else:

@@ -7,6 +7,7 @@ reaches the caller as an event of the stream.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 
@@ -17,6 +18,9 @@ from chapeta.gateway.refusal import of_error
 from chapeta.gateway.response import Response
 from chapeta.gateway.upstream import Upstream
 
+DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE)
+LONGEST_DONE = 64
+NOTHING = re.compile(rb"\s*:\s*null")
 MASK = b"[a key, masked]"
 MOST_KEPT_CHARACTERS = 1_000_000
 
@@ -89,32 +93,34 @@ class Stream:
         secret = self._upstream.secret
         if secret and secret in block:
             block = block.replace(secret, MASK)
-        if b'"usage"' in block:
-            block = self._take_usage(block)
         if b'"error"' in block:
             self._take_error(block)
-        if not self._finished:
-            self._finished = b'"finish_reason":"' in block or b'"finish_reason": "' in block
-        if b"[DONE]" in block and (
-            block.startswith(b"data: [DONE]") or b"\ndata: [DONE]" in block or b"data:[DONE]" in block
-        ):
+        if b'"usage"' in block:
+            block = self._take_usage(block)
+        if DONE.search(block, max(0, len(block) - LONGEST_DONE)):
             self._done = True
+        elif not self._finished:
+            self._finished = b'"finish_reason":"' in block or b'"finish_reason": "' in block
         if self._kept is not None:
             self._kept.append(block)
         return block
 
     def _take_usage(self, block: bytes) -> bytes:
-        kept = []
-        for event in block.split(b"\n\n"):
-            if b'"usage"' in event:
-                for value in sse.decoded(event):
-                    if isinstance(value.get("usage"), dict):
-                        self.record.usage = value["usage"]
-                        if self._hide_usage and not value.get("choices"):
-                            event = b""  # asked for by us alone: callers that take choices[0] would stumble
-            if event:
-                kept.append(event)
-        return b"\n\n".join(kept) + b"\n\n" if kept else b""
+        """Keeps the last usage that the events tell, and takes an event out that is there for it alone."""
+        at = len(block)
+        while (at := block.rfind(b'"usage"', 0, at)) >= 0:
+            if NOTHING.match(block, at + 7):
+                continue
+            start, end = block.rfind(b"\n\n", 0, at) + 2, block.find(b"\n\n", at) + 2
+            start = start if start > 1 else 0
+            for value in sse.decoded(block[start:end]):
+                if isinstance(value.get("usage"), dict):
+                    self.record.usage = value["usage"]
+                    if self._hide_usage and not value.get("choices"):
+                        # asked for by us alone: callers that take choices[0] would stumble
+                        return block[:start] + block[end:]
+                    return block
+        return block
 
     def _take_error(self, block: bytes) -> None:
         for value in sse.decoded(block):

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 from chapeta.errors import BadInput
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from chapeta.storage.database import Database
 
 GROUPS = ("model", "day", "key", "deployment", "provider")
+TIMES = ("latency_ms", "first_token_ms")
 SUMS = ("tokens_in", "tokens_out", "tokens_cached", "usd")
 WHOLE = ("calls", "errors", "cancelled", "tokens_in", "tokens_out", "tokens_cached", "cost_unknown_calls")
 DAY_S = 86400
@@ -62,8 +65,8 @@ def usage(database: Database, by: str = "model", since: float | None = None) -> 
     if by not in GROUPS:
         raise BadInput(f"Usage is not counted by '{by}'.", f"Choose one of: {', '.join(GROUPS)}.")
     with database.read() as connection:
-        rows = [_used(row) for row in connection.execute(_query(connection.dialect.name, by, since)).mappings()]
-        totals = [_used(row) for row in connection.execute(_query(connection.dialect.name, None, since)).mappings()]
+        rows = _groups(connection, by, since)
+        totals = _groups(connection, None, since)
     if by == "day":
         rows = sorted((_dated(row) for row in rows), key=lambda row: row.group)
     else:
@@ -85,61 +88,79 @@ def parse_since(text: str, now_s: float | None = None) -> float:
         raise BadInput(f"'{text}' is not a time.", SINCE_HOW) from None
 
 
-def _query(dialect: str, by: str | None, since: float | None) -> Any:
-    """One row a group, or one in all."""
+def _groups(connection: Connection, by: str | None, since: float | None) -> list[Used]:
+    """One row a group, or one in all. Sums and the two times are queries of their own: each sorts for itself anyway."""
+    from sqlalchemy import literal
+
+    part = literal("") if by is None else _part(connection.dialect.name, by)
+    latency, first = (
+        {row.part: row for row in connection.execute(_percentiles(by, part, since, column))} for column in TIMES
+    )
+    rows = []
+    for row in connection.execute(_sums(part, since)).mappings():
+        values = {name: None if row[name] is None else int(row[name]) for name in WHOLE}  # PostgreSQL sums to decimals
+        times, firsts = latency.get(row["part"]), first.get(row["part"])
+        rows.append(
+            Used(
+                group=str(row["part"]),
+                usd=row["usd"],
+                latency_p50_ms=times.p50 if times else None,
+                latency_p95_ms=times.p95 if times else None,
+                first_token_p50_ms=firsts.p50 if firsts else None,
+                **values,  # type: ignore[arg-type]
+            )
+        )
+    return rows
+
+
+def _sums(part: Any, since: float | None) -> Any:
     from sqlalchemy import func, select
-
-    ranked = _ranked(dialect, by, since)
-    at = ranked.c
-
-    def count(condition: Any) -> Any:
-        return func.count(_where(condition, 1))
-
-    def percentile(name: str, percent: int) -> Any:
-        return func.min(_where(100 * at[f"{name}_rank"] >= percent * at[f"{name}_count"], at[name]))
-
-    return select(
-        at.part.label("group"),
-        func.count().label("calls"),
-        count(at.outcome == "error").label("errors"),
-        count(at.outcome == "cancelled").label("cancelled"),
-        *(func.sum(at[name]).label(name) for name in SUMS),
-        count(at.usd.is_(None)).label("cost_unknown_calls"),
-        percentile("latency", 50).label("latency_p50_ms"),
-        percentile("latency", 95).label("latency_p95_ms"),
-        percentile("first", 50).label("first_token_p50_ms"),
-    ).group_by(at.part)
-
-
-def _ranked(dialect: str, by: str | None, since: float | None) -> Any:
-    """The calls with their group, and for each time its rank in the group and how many times there are; none come last."""
-    from sqlalchemy import Integer, cast, func, literal, select
 
     from chapeta.storage.tables import calls
 
-    part: Any = literal("")
+    query = select(
+        part.label("part"),
+        func.count().label("calls"),
+        func.count(_where(calls.c.outcome == "error", 1)).label("errors"),
+        func.count(_where(calls.c.outcome == "cancelled", 1)).label("cancelled"),
+        *(func.sum(calls.c[name]).label(name) for name in SUMS),
+        func.count(_where(calls.c.usd.is_(None), 1)).label("cost_unknown_calls"),
+    )
+    return _since(query, since).group_by("part")
+
+
+def _percentiles(by: str | None, part: Any, since: float | None, column: str) -> Any:
+    """p50 and p95 of a time of the answered calls. `cume_dist` is the share of the group at or below a value."""
+    from sqlalchemy import func, select
+
+    from chapeta.storage.tables import calls
+
+    time_ms = calls.c[column]
+    share = func.cume_dist().over(partition_by=part if by else None, order_by=time_ms).label("share")
+    known = select(part.label("part"), time_ms.label("time_ms"), share).where(
+        calls.c.outcome == "ok", time_ms.is_not(None)
+    )
+    of = _since(known, since).subquery("known").c
+    at = {f"p{percent}": func.min(_where(of.share >= percent / 100, of.time_ms)) for percent in (50, 95)}
+    return select(of.part, *(value.label(name) for name, value in at.items())).group_by(of.part)
+
+
+def _part(dialect: str, by: str) -> Any:
+    """What a call is grouped by; a day is its number since 1970."""
+    from sqlalchemy import Integer, cast, func
+
+    from chapeta.storage.tables import calls
+
     if by == "day":
         days = calls.c.started_at / DAY_S
-        part = func.floor(days) if dialect == "postgresql" else cast(days, Integer)  # SQLite's CAST cuts off
-    elif by is not None:
-        part = calls.c["key_name" if by == "key" else by]
-    ok = calls.c.outcome == "ok"
-    times = {"latency": _where(ok, calls.c.latency_ms), "first": _where(ok, calls.c.first_token_ms)}
-    plain = select(
-        part.label("part"),
-        calls.c.outcome,
-        *(calls.c[name] for name in SUMS),
-        *(time.label(name) for name, time in times.items()),
-    )
-    if since is not None:
-        plain = plain.where(calls.c.started_at >= since)
-    one = plain.subquery("one")
-    ranks = [
-        func.row_number().over(partition_by=one.c.part, order_by=one.c[name].asc().nulls_last()).label(f"{name}_rank")
-        for name in times
-    ]
-    counts = [func.count(one.c[name]).over(partition_by=one.c.part).label(f"{name}_count") for name in times]
-    return select(one, *ranks, *counts).subquery("two")
+        return func.floor(days) if dialect == "postgresql" else cast(days, Integer)  # SQLite's CAST cuts off
+    return calls.c["key_name" if by == "key" else by]
+
+
+def _since(query: Any, since: float | None) -> Any:
+    from chapeta.storage.tables import calls
+
+    return query if since is None else query.where(calls.c.started_at >= since)
 
 
 def _where(condition: Any, value: Any) -> Any:
@@ -147,13 +168,6 @@ def _where(condition: Any, value: Any) -> Any:
     from sqlalchemy import case
 
     return case((condition, value))
-
-
-def _used(row: Any) -> Used:
-    values = dict(row)
-    for name in WHOLE:
-        values[name] = None if values[name] is None else int(values[name])  # PostgreSQL sums to decimals
-    return Used(**{**values, "group": str(values["group"])})
 
 
 def _dated(row: Used) -> Used:

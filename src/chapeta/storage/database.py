@@ -18,7 +18,6 @@ from sqlalchemy.engine import URL
 
 from chapeta import config
 from chapeta.errors import BadInput
-from chapeta.files import disk_errors
 from chapeta.storage import schema
 from chapeta.storage.address import parse, shown
 from chapeta.storage.refusals import refusals
@@ -116,10 +115,13 @@ def _make_file(path: Path) -> None:
         raise BadInput(f"The database {path} is a folder.", f"Name a file in {config.DATABASE_VARIABLE}.")
     if path.parent.exists() and not path.parent.is_dir():
         raise BadInput(f"{path.parent} is a file, not a folder.", f"Name another in {config.DATABASE_VARIABLE}.")
-    with disk_errors(path):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        remedy = f"Check its folder and the disk, or set {config.DATABASE_VARIABLE}."
+        raise BadInput(f"The database {path} cannot be made ({error.strerror}).", remedy) from None
 
 
 def _impatience(address: URL, patience_s: float) -> dict[str, Any]:

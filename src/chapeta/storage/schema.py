@@ -16,7 +16,6 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
 from chapeta.errors import BadInput, ChapetaError
-from chapeta.files import disk_errors
 from chapeta.storage.address import shown
 from chapeta.storage.refusals import refusal
 from chapeta.storage.tables import HEAD, VERSION_TABLE
@@ -100,9 +99,12 @@ def back_up(source: sqlite3.Connection, path: Path, found: str) -> Path:
     """A dated copy of a database beside it, in `backups/`, for its owner alone."""
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     copy = path.parent / "backups" / f"{path.stem}-{moment}-schema-{found}.sqlite"
-    with disk_errors(copy):
+    try:
         copy.parent.mkdir(exist_ok=True, mode=0o700)
         copy.touch(mode=0o600)
+    except OSError as error:
+        remedy = "It was not migrated: check that folder and the disk."
+        raise BadInput(f"The database cannot be copied to {copy} ({error.strerror}).", remedy) from None
     with contextlib.closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     return copy
