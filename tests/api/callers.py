@@ -131,11 +131,11 @@ class Stream:
 
     def __init__(self, server: Serving, body: Json, **headers: str) -> None:
         self.connection = server.connection()
+        self.connection.timeout = MOST_WAIT_S
         data = json.dumps({**body, "stream": True}).encode()
-        self.connection.request(
-            "POST", "/v1/chat/completions", data, {"content-type": "application/json", **headers}
-        )  # fmt: skip
+        self.connection.request("POST", "/v1/chat/completions", data, {"content-type": "application/json", **headers})
         self.response = self.connection.getresponse()
+        self.status = self.response.status
 
     def __enter__(self) -> Stream:
         return self
@@ -144,6 +144,10 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.hang_up()
+
+    def text(self) -> str:
+        """What has not been read yet."""
+        return self.response.read().decode()
 
     def event(self) -> str:
         """The next event's data; "" at the end."""

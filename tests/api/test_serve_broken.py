@@ -24,7 +24,7 @@ from standin.spec import check_response, needs_specs, read_events
 
 TEXT = "one two three Grüße 日本語 🦜 and more"
 HARMLESS = ["type", "gzip", "http10", "continue", "close-said", "close-idle", "slow?delay_s=0.002", "drip", "drip?size=7"]
-HARMLESS_STREAMS = [*HARMLESS, "line-ends", 'line-ends?ends="\\r"', "no-space", "fields", "no-done"]
+HARMLESS_STREAMS = [*HARMLESS[1:], "line-ends", 'line-ends?ends="\\r"', "no-space", "fields", "no-done"]
 NO_ANSWER = ["garbage", "garbage-json", "html", "cut", "cut-event", "length", "length?off=-10", "error-200", "redirect"]
 
 
@@ -86,11 +86,16 @@ def test_a_page_of_a_proxy_is_called_that(server: Serving, router: Upstream) -> 
     assert answer["error"]["message"]
 
 
-def test_an_answer_in_one_piece_is_streamed_if_a_stream_was_asked_for(server: Serving, router: Upstream) -> None:
-    status, headers, answer = server.chat("openrouter/fault/json-for-stream", TEXT, stream=True)
-    assert status == 200, answer
-    assert headers["content-type"].startswith("text/event-stream")
-    assert streamed_text(chunks_of(answer)) == TEXT
+@pytest.mark.parametrize("fault", ["json-for-stream", "type"])
+def test_what_does_not_call_itself_a_stream_is_streamed_or_refused(server: Serving, router: Upstream, fault: str) -> None:
+    status, headers, answer = server.chat(f"openrouter/fault/{fault}", TEXT, stream=True)
+    if status == 200:
+        assert headers["content-type"].startswith("text/event-stream")
+        assert streamed_text(chunks_of(answer)) == TEXT
+    else:
+        assert status == 502
+        assert "instead of a stream" in answer["error"]["message"]
+    assert len(router.chats) == 1
 
 
 @pytest.mark.parametrize("fault", ["cut", "cut-event", "cut-quietly?after=3", "cut?after=3&reset=true"])
@@ -148,12 +153,18 @@ def test_a_key_does_not_follow_a_redirect(
     server: Serving, router: Upstream, providers: Providers, streamed: bool
 ) -> None:
     with Standin(key=None) as elsewhere:
-        router.next_fault("redirect", location=f"{elsewhere.url}/chat/completions")
+        router.next_fault("redirect", times=3, location=f"{elsewhere.url}/chat/completions")
         status, _, answer = server.chat("openrouter/openai/gpt-4.1-mini", TEXT, stream=streamed)
         assert status >= 500, answer
-        assert "redirect" in answer["error"]["message"].lower() or "elsewhere" in answer["error"]["message"].lower()
         assert not elsewhere.requests
     assert KEY not in json.dumps(answer)
+
+
+def test_a_redirect_is_called_that_and_says_where_to(server: Serving, router: Upstream) -> None:
+    error = server.chat("openrouter/fault/redirect", TEXT)[2]["error"]
+    assert "redirect" in error["message"].lower()
+    assert "example.org" in str(error)
+    assert len(router.chats) == 1  # the same again would be told the same
 
 
 STREAM = b"content-type: text/event-stream"

@@ -25,8 +25,7 @@ def problem_model(route: str, name: str) -> str:
 
 
 @needs_specs
-@pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("route", ["openrouter", "openai"])
+@pytest.mark.parametrize(("route", "streamed"), [("openrouter", False), ("openrouter", True), ("openai", False)])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_an_error_keeps_the_providers_status_and_has_openais_shape(
     server: Serving, providers: Any, name: str, route: str, streamed: bool

@@ -15,10 +15,9 @@ from chapeta.api.guard import Guard
 from chapeta.api.openapi import openapi
 from chapeta.api.watch import Watch
 from chapeta.gateway.attempt import Reply
-from chapeta.gateway.core import Caller, Core
+from chapeta.gateway.core import AnyStream, Caller, Core
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.models import listed_models
-from chapeta.gateway.stream import Stream
 from chapeta.types import Json
 
 Scope = MutableMapping[str, Any]
@@ -140,7 +139,7 @@ async def _send_reply(send: Send, reply: Reply) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_stream(send: Send, stream: Stream) -> None:
+async def _send_stream(send: Send, stream: AnyStream) -> None:
     try:
         record = stream.record
         headers = [*EVENT_TYPE, (b"x-request-id", record.id.encode()), *_told(record.request_id)]
@@ -162,6 +161,8 @@ async def _send_json(send: Send, status: int, value: Json) -> None:
 async def _send_fault(send: Send, fault: Fault) -> None:
     body = fault.to_bytes()
     headers = [JSON_TYPE, (b"content-length", str(len(body)).encode()), *_told(fault.request_id)]
+    if fault.call_id:
+        headers.append((b"x-request-id", fault.call_id.encode()))
     if fault.retry_after_s is not None:
         headers.append((b"retry-after", str(max(1, round(fault.retry_after_s))).encode()))
     if fault.status == 401 and not fault.provider:

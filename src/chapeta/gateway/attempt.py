@@ -21,6 +21,7 @@ from chapeta.gateway.stream import MASK, Stream, first_events
 from chapeta.gateway.upstream import Upstream
 
 EVENT_STREAM = b"text/event-stream"
+MAYBE_EVENTS = (EVENT_STREAM, b"text/plain", b"application/octet-stream")  # some servers call their events that
 
 
 @dataclass(slots=True)  # not frozen: one is made a call, and frozen ones take three times as long to make
@@ -65,6 +66,8 @@ class Attempts:
             except Fault as fault:
                 upstream = route.upstream
                 fault.provider = fault.provider or route.provider
+                title = upstream.remote.title if upstream else "The embedded engine"
+                fault.message = fault.message.replace("The provider", title, 1)
                 if upstream is None:
                     fault = await self._embedded.fault(fault)
                 else:
@@ -84,7 +87,10 @@ class Attempts:
         record.begun = True
         if plan is None:
             return self._reply(upstream, record, await response.read())
-        if not response.headers.get(b"content-type", b"").startswith(EVENT_STREAM):
+        kind = response.headers.get(b"content-type", EVENT_STREAM)
+        if kind.startswith(b"application/json"):
+            return self._reply(upstream, record, await response.read())
+        if not kind.startswith(MAYBE_EVENTS):
             raise self._no_stream(upstream, response, await response.read())
         events = sse.Events()
         first = await first_events(response, events, upstream)
@@ -95,6 +101,8 @@ class Attempts:
         """A whole answer, looked at. Raises Fault for what is no JSON, or an error in spite of status 200."""
         remote = upstream.remote
         try:
+            if not data.isascii():
+                data.decode()
             head = _head.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Fault(

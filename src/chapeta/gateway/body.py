@@ -29,8 +29,8 @@ class StreamOptions(msgspec.Struct):
 class Chat(msgspec.Struct):
     """The fields of a chat completion that we act on, or whose type is checked before a provider is bothered."""
 
-    model: str
     messages: list[Turn]
+    model: str = ""
     models: list[str] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -64,6 +64,8 @@ ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function
 def read_chat(body: bytes) -> tuple[Chat, Fields]:
     """The checked part of a chat request, and all its fields as raw JSON. Raises Fault 400."""
     chat, fields = _read(body, _chat)
+    if not chat.model and not chat.models:
+        raise _bad("`model` is missing.", "Name a model: `chapeta models list` shows some.", "model")
     if not chat.messages:
         raise _bad("`messages` is empty.", "Give at least one message.", "messages")
     for place, turn in enumerate(chat.messages):

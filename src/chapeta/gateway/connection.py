@@ -24,7 +24,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_begun", "_bodies", "_head", "_on_idle", "_on_lost", "_parser", "_response", "_skip", "_whole",
+        "_begun", "_bodies", "_head", "_on_idle", "_on_lost", "_parser", "_response", "_skip", "_stall_s", "_whole",
         "closed", "limit_s", "loop", "on_body", "reused", "touched_s", "transport",
     )  # fmt: skip
 
@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._whole = False
         self._begun = False
         self._skip = False
+        self._stall_s = STALL_S
 
     async def send(self, request: bytes, whole: bool, limit_s: float) -> Response:
         """Sends a request; returns its response when the headers are in, or with `whole` when all of it is.
@@ -60,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._whole = whole
         self._begun = False
         self.limit_s = limit_s
+        self._stall_s = min(limit_s, STALL_S)
         self.touched_s = self.loop.time()
         head: asyncio.Future[Response] = self.loop.create_future()
         self._head = head
@@ -91,7 +93,7 @@ class Connection(asyncio.Protocol):
 
     def resume(self) -> None:
         if not self.closed:
-            self.limit_s = STALL_S
+            self.limit_s = self._stall_s
             self.touched_s = self.loop.time()
             self.transport.resume_reading()
 
@@ -149,7 +151,7 @@ class Connection(asyncio.Protocol):
         )
         response.expect(until_close)
         if not self._whole:
-            self.limit_s = STALL_S
+            self.limit_s = self._stall_s
             self._hand_over()
 
     def on_message_complete(self) -> None:

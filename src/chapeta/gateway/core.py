@@ -16,6 +16,8 @@ from chapeta.gateway import body as bodies
 from chapeta.gateway.access import AccessKey, Gate
 from chapeta.gateway.attempt import Attempts, Reply
 from chapeta.gateway.body import Chat, Fields
+from chapeta.gateway.closed import Told, as_events, with_labels
+from chapeta.gateway.dialects import Dialects
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.ledger import Ledger
 from chapeta.gateway.pool import Pool
@@ -27,6 +29,7 @@ from chapeta.gateway.render import render
 from chapeta.gateway.route import Route, Router
 from chapeta.gateway.stream import Stream
 
+AnyStream = Stream | Told
 ANSWER_S = 600.0  # a provider may think for so long before it answers; longer is a stall
 
 
@@ -34,12 +37,14 @@ ANSWER_S = 600.0  # a provider may think for so long before it answers; longer i
 class Caller:
     """Who asks. `key`: their access key; `run`: the run that a bench belongs to.
 
-    local: one of us on this machine, who may name .gguf files by path and say `chapeta` fields in the body.
+    local: on this machine, without a key: may name .gguf files by path, and say `chapeta` fields in the body.
+    is_us: the door, whose fields are Chapeta's own choice and may be adapted to what a model takes.
     """
 
     key: AccessKey | None = None
     run: str = ""
     local: bool = False
+    is_us: bool = False
 
 
 class Core:
@@ -58,20 +63,23 @@ class Core:
         self._pool = Pool()
         self._attempts = Attempts(self._pool, self.embedded, answer_s, keep_content, self._enter)
         self._prices = Prices()
+        self._dialects = Dialects()
 
-    async def chat(self, body: bytes, caller: Caller) -> Reply | Stream:
+    async def chat(self, body: bytes, caller: Caller) -> Reply | AnyStream:
         """A chat completion. Raises Fault; every call that gets as far as here has a row in the ledger."""
         record = Record(caller.key, caller.run)
         try:
             chat, fields = bodies.read_chat(body)
             if not caller.local:
                 fields.pop("chapeta", None)
+            models = list(dict.fromkeys(name for name in (chat.model, *(chat.models or ())) if name))
             record.streamed = bool(chat.stream)
             if self._keep_content:
                 record.prompt = bytes(fields["messages"]).decode()
-            routes = await self._routes([chat.model, *(chat.models or ())], caller)
-            return await self._first_that_answers(routes, record, chat, fields)
+            routes = await self._routes(models, caller)
+            return await self._first_that_answers(routes, record, chat, fields, caller.is_us)
         except Fault as fault:
+            fault.call_id = record.id
             record.failed(fault)
             self._enter(record)
             raise
@@ -97,6 +105,7 @@ class Core:
             self._enter(record)
             return reply
         except Fault as fault:
+            fault.call_id = record.id
             record.failed(fault)
             self._enter(record)
             raise
@@ -140,47 +149,62 @@ class Core:
         return list(routes.values())
 
     async def _first_that_answers(
-        self, routes: list[Route], record: Record, chat: Chat, fields: Fields
-    ) -> Reply | Stream:
+        self, routes: list[Route], record: Record, chat: Chat, fields: Fields, is_us: bool
+    ) -> Reply | AnyStream:
         last: Fault | None = None
         for route in routes:
             record.route = route
             record.request_id = ""
             try:
                 await self._allow(route, record)
-                file = "" if route.upstream else await self.embedded.file(route.model)
-                data, plan = self._body(route, chat, fields, file)
-                answered = await self._attempts.with_retries(route, record, "/chat/completions", data, plan)
+                return await self._ask(route, record, chat, fields, is_us)
             except Fault as fault:
                 if not fault.provider:  # we refused it ourselves: another model does not change that
                     raise
                 if last is not None:
                     fault.message = f"{fault.message} (Before that: {last.message})"
                 last = fault
-                continue
-            if isinstance(answered, Reply):
-                self._enter(record)
-            return answered
         assert last is not None
         raise last
 
-    def _body(self, route: Route, chat: Chat, fields: Fields, file: str) -> tuple[bytes, bool | None]:
-        """The body for this route, and the plan: None for a whole answer, else a stream (True: its usage is for us alone).
+    async def _ask(self, route: Route, record: Record, chat: Chat, fields: Fields, is_us: bool) -> Reply | AnyStream:
+        """One route's answer. It is asked again if it refuses a field that we have set, not the caller."""
+        file = "" if route.upstream else await self.embedded.file(route.model)
+        while True:
+            changed, labels = self._changes(route, fields, file)
+            ours = set(fields) if is_us else set(changed)
+            plan = None
+            if chat.stream and not labels:
+                asks = route.upstream is None or route.upstream.remote.usage_option
+                plan = asks and not chat.wants_usage
+                if plan:
+                    changed["stream_options"] = {"include_usage": True}
+            self._dialects.adapt(route.id, fields, changed)
+            data = bodies.write(fields, changed)
+            try:
+                answered = await self._attempts.with_retries(route, record, "/chat/completions", data, plan)
+            except Fault as fault:
+                if self._dialects.learn(route.id, fault, ours):
+                    continue
+                raise
+            if isinstance(answered, Stream):
+                return answered
+            if labels:
+                answered.body = with_labels(answered.body, labels)
+            if chat.stream:
+                return Told(as_events(answered.body, chat.wants_usage), record, self._enter)
+            self._enter(record)
+            return answered
 
-        file: the weights, for a local model.
-        """
+    def _changes(self, route: Route, fields: Fields, file: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """What this route changes of the request, and the labels that its answer is to be made one of."""
         changed: dict[str, Any] = {"model": route.model}
         if "models" in fields:
             changed["models"] = None
-        if route.candidate is not None or route.upstream is None:
-            changed |= render(route, fields, file)
-        plan = None
-        if chat.stream:
-            asks = route.upstream is None or route.upstream.remote.usage_option
-            plan = asks and not chat.wants_usage
-            if plan:
-                changed["stream_options"] = {"include_usage": True}
-        return bodies.write(fields, changed), plan
+        if route.candidate is None and route.upstream is not None and "chapeta" not in fields:
+            return changed, ()
+        more, labels = render(route, fields, file)
+        return changed | more, labels
 
     async def _allow(self, route: Route, record: Record) -> None:
         """Holds the call to the budgets that it falls under. Raises Fault 402 or 429."""

@@ -43,12 +43,11 @@ class Gateway:
 
     def __init__(self, budget_usd: float | None = None, run: str = "") -> None:
         self._purse = Purse(budget_usd) if budget_usd is not None else None
-        self._caller = Caller(run=run, local=True)
+        self._caller = Caller(run=run, local=True, is_us=True)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._core: Core | None = None
         self._router = Router()
-        self._dialects = translate.Dialects()
 
     @property
     def spent_usd(self) -> float:
@@ -61,13 +60,11 @@ class Gateway:
         Raises ModelFailed, BadInput where the request cannot be served, Missing where a key is, OverLimit once more than
         the budget is spent (by the calls that were then in flight at most).
         """
-        while True:
-            body = self._dialects.body(request, stream=on_text is not None)
-            try:
-                return self._stream(request, body, on_text) if on_text else self._run(self._whole(request, body))
-            except Fault as fault:
-                if not self._dialects.learn(request.model, fault):
-                    raise _as_error(fault) from None
+        body = translate.body_of(request, stream=on_text is not None)
+        try:
+            return self._stream(body, on_text) if on_text else self._run(self._whole(body))
+        except Fault as fault:
+            raise _as_error(fault) from None
 
     def candidate(self, model: str) -> Candidate:
         """What a name stands for: a deployment's candidate, or the bare model with free text."""
@@ -123,12 +120,12 @@ class Gateway:
         except Fault as fault:
             raise _as_error(fault) from None
 
-    async def _whole(self, request: Request, body: bytes) -> Answer:
+    async def _whole(self, body: bytes) -> Answer:
         reply = await self._started().chat(body, self._caller)
         assert isinstance(reply, Reply)
-        return translate.answer(request, reply)
+        return translate.answer(reply)
 
-    def _stream(self, request: Request, body: bytes, on_text: OnText) -> Answer:
+    def _stream(self, body: bytes, on_text: OnText) -> Answer:
         """Streams; `on_text` is called in the caller's own thread."""
         texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
@@ -136,7 +133,7 @@ class Gateway:
             try:
                 stream = await self._started().chat(body, self._caller)
                 assert not isinstance(stream, Reply)
-                return await translate.read_stream(request, stream, texts.put)
+                return await translate.read_stream(stream, texts.put)
             finally:
                 texts.put(None)
 

@@ -31,6 +31,7 @@ class Fault(Exception):
     code:        a short word for programs, such as `model_not_found` or `budget_spent`.
     provider:    who refused, "" if it was us; raw: the provider's own reason, as it came; request_id: theirs.
     retry_after_s: how long the provider, or a rate limit of ours, wants us to wait; None if it does not say.
+    call_id:     our own name for the call, that of its row in the ledger.
     sent:        whether the provider may have begun to work on the call, so that sending it again could cost twice.
     """
 
@@ -43,6 +44,7 @@ class Fault(Exception):
     request_id: str = ""
     retry_after_s: float | None = None
     param: str | None = None
+    call_id: str = ""
     sent: bool = False
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from email.utils import parsedate_to_datetime
 from time import time
@@ -14,6 +15,7 @@ from chapeta.gateway.response import Response
 from chapeta.types import Json
 
 MOST_RAW_CHARACTERS = 4000
+LONGEST_WAIT_S = 30 * 24 * 3600.0
 REQUEST_IDS = (b"x-request-id", b"x-generation-id", b"request-id", b"cf-ray")
 
 CONTEXT = re.compile(
@@ -24,6 +26,8 @@ MAX_TOKENS = re.compile(r"fewer max_tokens|can only afford|max_tokens", re.I)
 
 def of_response(response: Response, body: bytes, provider: str, title: str) -> Fault:
     """The fault behind an answer whose status is not 200."""
+    if 300 <= response.status < 400:
+        return _redirect(response, provider, title)
     error = _error(body)
     status = response.status if response.status >= 400 else 502
     fault = (
@@ -76,7 +80,7 @@ def remedy_for(status: int, said: str, provider: str, title: str, context: bool 
         )
     if status == 402 and MAX_TOKENS.search(said):
         return f"Lower max_tokens, or add credits at {title}."
-    return REMEDIES.get(status, REMEDIES[500] if status >= 500 else "").format(provider=provider, title=title)
+    return REMEDIES.get(status, REMEDIES[500 if status >= 500 else 400]).format(provider=provider, title=title)
 
 
 def request_id(response: Response) -> str:
@@ -103,6 +107,7 @@ REMEDIES = {
     404: "Check the model's id: `chapeta models list WORD` searches.",
     408: "Try again, or choose a faster model.",
     413: "Send less at once.",
+    422: "Change the request as the reason says.",
     429: "Wait and send fewer calls at once, or give fallbacks: \"models\": [\"a\", \"b\"].",
     500: "Try again; if it stays so, choose another model or give fallbacks: \"models\": [\"a\", \"b\"].",
 }  # fmt: skip
@@ -126,6 +131,14 @@ def _error(body: bytes) -> Json | None:
     return {"message": str(error)}
 
 
+def _redirect(response: Response, provider: str, title: str) -> Fault:
+    """A redirect is not followed: it would carry the key to another address."""
+    where = response.header(b"location")[:200] or "nowhere"
+    remedy = f"If that is right, set the address: `chapeta keys set {provider} --url URL`."
+    message = f"{title} answered with a redirect to {where}, which is not followed."
+    return Fault(502, message, remedy, "redirect", provider=provider, sent=True)
+
+
 def _unreadable(response: Response, body: bytes, provider: str, title: str) -> Fault:
     kind = response.header(b"content-type").partition(";")[0] or "no content type"
     start = body[:200].decode("utf-8", "replace")
@@ -145,12 +158,13 @@ def _retry_after(value: str) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return min(max(0.0, seconds), LONGEST_WAIT_S) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except (ValueError, TypeError):
+        return min(max(0.0, parsedate_to_datetime(value).timestamp() - time()), LONGEST_WAIT_S)
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -7,33 +7,43 @@ from typing import Any
 import msgspec
 
 from chapeta.gateway.body import Fields
+from chapeta.gateway.closed import WRAPPING_TOKENS, label_format
 from chapeta.gateway.route import Route
 from chapeta.types import Candidate, Json, Labels, Message, Schema
 
 Changed = dict[str, Any]
 
 
-def render(route: Route, fields: Fields, file: str) -> Changed:
-    """The fields of the request that this route changes. `file`: the weights, for the embedded engine."""
+def render(route: Route, fields: Fields, file: str) -> tuple[Changed, tuple[str, ...]]:
+    """The fields of the request that this route changes, and the labels that its answer has to be made one of.
+
+    file: the weights, for the embedded engine, which keeps to the labels by itself.
+    """
     changed: Changed = {}
+    given: Json = msgspec.json.decode(fields["chapeta"]) if "chapeta" in fields else {}
     candidate = route.candidate
+    constraint = candidate.decoding.constraint if candidate else None
+    labels = tuple(constraint.values) if isinstance(constraint, Labels) else tuple(given.get("labels") or ())
     if candidate is not None:
         changed["messages"] = conversation(candidate, msgspec.json.decode(fields["messages"]))
-        decoding = candidate.decoding
         if "max_tokens" not in fields and "max_completion_tokens" not in fields:
-            changed["max_tokens"] = decoding.max_tokens
+            changed["max_tokens"] = candidate.decoding.max_tokens
         if "temperature" not in fields:
-            changed["temperature"] = decoding.temperature
-        if isinstance(decoding.constraint, Schema):
-            changed["response_format"] = response_format(decoding.constraint)
+            changed["temperature"] = candidate.decoding.temperature
+        if isinstance(constraint, Schema):
+            changed["response_format"] = response_format(constraint)
     if route.upstream is None:
-        given: Json = msgspec.json.decode(fields["chapeta"]) if "chapeta" in fields else {}
-        constraint = candidate.decoding.constraint if candidate else None
-        labels = list(constraint.values) if isinstance(constraint, Labels) else None
-        adapter = candidate.adapter if candidate else None
-        ours = {"adapter": adapter, "labels": labels, **given, "file": file}
-        changed["chapeta"] = ours
-    return changed
+        adapter = candidate.adapter if candidate else given.get("adapter")
+        changed["chapeta"] = {"adapter": adapter, "labels": labels, "file": file}
+        return changed, ()
+    if "chapeta" in fields:
+        changed["chapeta"] = None
+    if labels:
+        changed |= {"response_format": label_format(labels), "stream": None, "stream_options": None}
+        room = changed.get("max_tokens") or (msgspec.json.decode(fields["max_tokens"]) if "max_tokens" in fields else 0)
+        if room:
+            changed["max_tokens"] = room + WRAPPING_TOKENS
+    return changed, labels
 
 
 def conversation(candidate: Candidate, turns: list[Json]) -> list[Json]:

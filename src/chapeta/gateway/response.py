@@ -31,7 +31,7 @@ class Response:
     """
 
     __slots__ = (
-        "_buffered", "_chunks", "_connection", "_inflate", "_paused", "_until_close", "_waiter",
+        "_buffered", "_chunks", "_connection", "_inflate", "_left", "_paused", "_until_close", "_waiter",
         "_whole",
         "complete", "fault", "headers", "size", "status",
     )  # fmt: skip
@@ -46,6 +46,7 @@ class Response:
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._whole = whole  # read in one piece, so there is no reader yet who could be slow
+        self._left = False
         self._paused = False
         self._until_close = False
         self._inflate: zlib._Decompress | None = None
@@ -88,8 +89,18 @@ class Response:
         if not self.complete:
             self._connection.abort()
 
+    def leave(self) -> None:
+        """Nobody reads on: the rest, if there is one, is thrown away, and the connection serves others."""
+        self._left = True
+        self._chunks.clear()
+        if self._paused:
+            self._paused = False
+            self._connection.resume()
+
     def feed(self, data: bytes) -> None:
         """A piece of the body has come."""
+        if self._left:
+            return
         if self._inflate is not None:
             data = self._inflate.decompress(data)
         self.size += len(data)

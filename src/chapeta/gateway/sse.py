@@ -6,6 +6,8 @@ fields stay; only the usage is read, and errors that come in mid-stream.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from chapeta.gateway.fault import Fault
@@ -14,6 +16,8 @@ from chapeta.types import Json
 MOST_EVENT_BYTES = 64 * 1024 * 1024
 DONE = b"data: [DONE]\n\n"
 
+_DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE)
+_LONGEST_DONE = 64
 _decode = msgspec.json.Decoder().decode
 
 
@@ -58,6 +62,16 @@ class Events:
     def rest(self) -> bytes:
         """What has come after the last whole event."""
         return bytes(self._rest)
+
+
+def has_data(events: bytes) -> bool:
+    """Whether there is anything in the events but names and comments."""
+    return events.startswith(b"data:") or b"\ndata:" in events
+
+
+def is_done(events: bytes) -> bool:
+    """Whether the events end with [DONE]."""
+    return _DONE.search(events, max(0, len(events) - _LONGEST_DONE)) is not None
 
 
 def payloads(events: bytes) -> list[bytes]:

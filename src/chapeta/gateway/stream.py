@@ -18,8 +18,6 @@ from chapeta.gateway.refusal import of_error
 from chapeta.gateway.response import Response
 from chapeta.gateway.upstream import Upstream
 
-DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE)
-LONGEST_DONE = 64
 NOTHING = re.compile(rb"\s*:\s*null")
 MASK = b"[a key, masked]"
 MOST_KEPT_CHARACTERS = 1_000_000
@@ -72,13 +70,17 @@ class Stream:
             return b""
         except Fault as fault:
             fault.provider = fault.provider or self._upstream.remote.name
+            fault.message = fault.message.replace("The provider", self._upstream.remote.title, 1)
             return self._break_off(fault)
 
     def close(self) -> None:
         """The caller has all of it, or has gone: what is still under way is ended, and the call is entered."""
         if not self._done and self.record.outcome == "ok":
             self.record.cancelled()
-        self._response.abort()
+        if self._done and self.record.outcome == "ok":
+            self._response.leave()  # only the end of the transfer is still to come
+        else:
+            self._response.abort()
         if self._kept is not None:
             texts = [
                 choice["delta"].get("content") or ""
@@ -90,6 +92,8 @@ class Stream:
 
     def _look(self, block: bytes) -> bytes:
         """Learns what the events say about usage, end and errors; returns them without what is not for the caller."""
+        if not block.isascii():
+            block = valid(block)
         secret = self._upstream.secret
         if secret and secret in block:
             block = block.replace(secret, MASK)
@@ -97,7 +101,7 @@ class Stream:
             self._take_error(block)
         if b'"usage"' in block:
             block = self._take_usage(block)
-        if DONE.search(block, max(0, len(block) - LONGEST_DONE)):
+        if sse.is_done(block):
             self._done = True
         elif not self._finished:
             self._finished = b'"finish_reason":"' in block or b'"finish_reason": "' in block
@@ -134,6 +138,7 @@ class Stream:
         if not self._done:
             if not self._finished and self.record.outcome == "ok":
                 fault = Fault(502, "The provider's answer broke off before its end.", "Ask again.", "cut", sent=True)
+                fault.provider = self._upstream.remote.name
                 return block + self._break_off(fault)
             self._done = True
             block += sse.DONE
@@ -157,31 +162,45 @@ class Stream:
 
 async def first_events(response: Response, events: sse.Events, upstream: Upstream) -> bytes:
     """The first events of a stream. Raises the Fault if the provider begins with an error: nothing was passed on yet."""
+    title = upstream.remote.title
     try:
         while True:
             data = await response.more()
             block = events.feed(data if data else b"\n\n") if data or events.rest.strip() else b""
-            if block:
+            if sse.has_data(block):
                 break
             if not data:
-                raise Fault(
-                    502,
-                    f"{upstream.remote.title} ended its stream before the first event.",
-                    "Ask again.",
-                    "cut",
-                    sent=True,
-                )
-    except asyncio.CancelledError:
+                raise Fault(502, f"{title} ended its stream before the first event.", "Ask again.", "cut", sent=True)
+        _require_speech(block, upstream)
+    except (asyncio.CancelledError, Fault):
         response.abort()
         raise
-    if b'"error"' in block:
-        for value in sse.decoded(block):
-            if isinstance(value.get("error"), dict):
-                choices = value.get("choices") or [{}]
-                delta = choices[0].get("delta") if isinstance(choices[0], dict) else None
-                if not (isinstance(delta, dict) and delta.get("content")):
-                    response.abort()
-                    raise of_error(value["error"], 502, upstream.remote.name, upstream.remote.title)
-            elif any(c.get("delta", {}).get("content") for c in value.get("choices", ()) if isinstance(c, dict)):
-                break  # it has begun to speak: the error is the caller's to see
+    return block
+
+
+def _require_speech(block: bytes, upstream: Upstream) -> None:
+    """Raises the Fault of a stream whose first event is an error, or is none of a chat completion."""
+    first = block[: block.find(b"\n\n", block.find(b"data:")) + 2]
+    if sse.is_done(first):
+        raise Fault(
+            502, f"{upstream.remote.title} ended its stream before the first event.", "Ask again.", "cut", sent=True
+        )
+    values = sse.decoded(first)
+    if not values:
+        raw = first[:200].decode("utf-8", "replace")
+        message = f"{upstream.remote.title} answered with something else than JSON in its stream."
+        raise Fault(502, message, "Ask again.", "garbage", raw=raw, sent=True)
+    for value in values if b'"error"' not in block else sse.decoded(block):
+        if isinstance(value.get("error"), dict):
+            raise of_error(value["error"], 502, upstream.remote.name, upstream.remote.title)
+        if any((c.get("delta") or {}).get("content") for c in value.get("choices") or () if isinstance(c, dict)):
+            return  # it has begun to speak: an error after that is the caller's to see
+
+
+def valid(block: bytes) -> bytes:
+    """The block as UTF-8, whatever a provider has cut in half replaced."""
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return block.decode("utf-8", "replace").encode()
     return block

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from standin.answers import count_prompt, tokens
 from standin.asked import vector
+from standin.errors import PROBLEMS
 
 MODEL = "openrouter/openai/gpt-4.1-mini"
 DIRECT = "openai/gpt-4.1-mini"
@@ -219,19 +220,23 @@ def test_models_are_listed_and_found(client: OpenAI) -> None:
 def test_a_refusal_is_the_exception_of_its_status(
     service: Any, client: OpenAI, fault: str, kind: type[openai.APIStatusError], status: int, streamed: bool
 ) -> None:
-    from standin.errors import PROBLEMS
-
     with pytest.raises(kind) as caught:
         client.chat.completions.create(model=f"openrouter/fault/{fault}", messages=ask("hello"), stream=streamed)
     error = caught.value
     problem = PROBLEMS[fault.partition("?")[0]]
     assert error.status_code == status
-    assert error.request_id
     assert problem.metadata.get("raw", problem.message) in str(error.body)
     assert problem.message in error.message or problem.metadata.get("raw", "") in error.message
     assert isinstance(error.body, dict) and error.body["type"]
     if "retry_after_s" in fault:
         assert 100 < float(error.response.headers["retry-after"]) <= 120
+
+
+@pytest.mark.parametrize("model", ["openrouter/fault/402", "openai/fault/500", "nobody"])
+def test_a_refusal_has_a_request_id(client: OpenAI, model: str) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        client.chat.completions.create(model=model, messages=ask("hello"))
+    assert caught.value.request_id
 
 
 def test_the_context_overflow_of_a_provider_keeps_its_code(client: OpenAI) -> None:

@@ -1,0 +1,239 @@
+"""The ledger after calls over HTTP: every call, with tokens, cost and times; kept over stops, kills and locked databases."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from callers import (
+    CLAUDE,
+    GPT,
+    Background,
+    Providers,
+    Stream,
+    Upstream,
+    at_once,
+    bearer,
+    body_of,
+    checked,
+    chunks_of,
+    issue,
+    row,
+    rows,
+    usage,
+    wait_for,
+)
+from serving import Serving
+
+OPENAI = "openai/gpt-4.1-mini"
+MINE = "mine/openai/gpt-4.1-mini"
+PRICED = "priced/openai/gpt-4.1-mini"
+SECRET_QUESTION = "marmalade-zeppelin-question"
+SECRET_ANSWER = "marmalade-zeppelin-answer"
+
+
+@pytest.fixture
+def own_home(new_home: Any, providers: Providers) -> Path:
+    home: Path = new_home()
+    providers.point(home)
+    return home
+
+
+@pytest.fixture
+def own_server(own_home: Path, providers: Providers) -> Iterator[Serving]:
+    with Serving(own_home, **providers.variables) as server:
+        yield from checked(server)
+
+
+def by(report: dict[str, Any], group: str) -> dict[str, Any]:
+    return {line[group]: line for line in report["rows"]}
+
+
+def test_usage_after_a_clean_stop_has_every_call(
+    own_home: Path, providers: Providers, router: Upstream, openai: Upstream, mine: Upstream
+) -> None:
+    """Calls of all kinds, the last an instant before the stop; then the report by model, key, day and deployment."""
+    token = issue(own_home, "bob")
+    before = router.spent_usd
+    with Serving(own_home, **providers.variables) as server:
+        with Stream(server, body_of("openrouter/fault/endless")) as stream:
+            assert stream.event()
+        wait_for(lambda: router.chats[0].disconnected)
+        server.chat("openrouter/fault/402")
+        server.chat("openrouter/fault/error-mid", "one two three four", stream=True)
+        server.chat("no-such-model")
+        answers = [
+            server.chat(GPT, "one two")[2],
+            server.post("/chat/completions", body_of(CLAUDE, reasoning={"effort": "low"}), **bearer(token))[2],
+            chunks_of(server.chat(GPT, "one two three", stream=True)[2])[-1],
+            server.chat(OPENAI, "one two")[2],
+            server.chat(MINE, "one two")[2],
+            server.chat(PRICED, "one two")[2],
+        ]
+        embedded = server.post("/embeddings", {"model": "openrouter/openai/text-embedding-3-small", "input": "a b"})[2]
+        assert server.stop() == 0
+        assert "Traceback" not in server.err
+    models = by(usage(own_home), "model")
+    gpt, claude = models[GPT], models[CLAUDE]
+    assert (gpt["calls"], gpt["errors"], gpt["cancelled"]) == (2, 0, 0)
+    assert gpt["tokens_in"] == answers[0]["usage"]["prompt_tokens"] + answers[2]["usage"]["prompt_tokens"]
+    assert gpt["tokens_out"] == 5
+    assert gpt["usd"] == pytest.approx(answers[0]["usage"]["cost"] + answers[2]["usage"]["cost"])
+    assert 0 < gpt["first_token_p50_ms"] <= gpt["latency_p95_ms"]
+    assert claude["usd"] == pytest.approx(answers[1]["usage"]["cost"])
+    used = answers[3]["usage"]
+    assert models[OPENAI]["usd"] == pytest.approx(used["prompt_tokens"] * 0.4e-6 + used["completion_tokens"] * 1.6e-6)
+    assert (models[MINE]["usd"], models[MINE]["cost_unknown_calls"]) == (None, 1)
+    used = answers[5]["usage"]
+    assert models[PRICED]["usd"] == pytest.approx(used["prompt_tokens"] * 1e-6 + used["completion_tokens"] * 2e-6)
+    assert models["openrouter/openai/text-embedding-3-small"]["usd"] == pytest.approx(embedded["usage"]["cost"])
+    assert models["openrouter/fault/402"]["errors"] == models["openrouter/fault/error-mid"]["errors"] == 1
+    assert models["openrouter/fault/402"]["usd"] == 0
+    assert models["openrouter/fault/endless"]["cancelled"] == 1
+    assert models["openrouter/fault/endless"]["errors"] == 0
+    assert (models["openrouter/fault/endless"]["usd"], models["openrouter/fault/endless"]["cost_unknown_calls"]) == (None, 1)
+    total = usage(own_home)["total"]
+    assert total["calls"] >= 10
+    assert total["usd"] <= router.spent_usd - before + models[OPENAI]["usd"] + models[PRICED]["usd"] + 1e-9
+    keys = by(usage(own_home, "key"), "key")
+    assert keys["bob"]["calls"] == 1
+    assert keys["bob"]["tokens_out"] == answers[1]["usage"]["completion_tokens"]
+    assert [line["calls"] for line in usage(own_home, "day")["rows"]] == [total["calls"]]
+
+
+def test_a_refused_call_is_in_the_ledger(server: Serving, shared_home: Path) -> None:
+    status, headers, _ = server.chat("openrouter/fault/402")
+    assert status == 402
+    found = wait_for(lambda: rows(shared_home, model="openrouter/fault/402"))[-1]
+    assert (found["status"], found["outcome"], found["streamed"], found["attempts"]) == (402, "error", 0, 1)
+    assert found["latency_ms"] > 0
+    assert found["provider"] == "openrouter"
+
+
+def test_reasoning_and_cached_tokens_are_counted(server: Serving, router: Upstream, shared_home: Path) -> None:
+    part = {"type": "text", "text": "a part of the prompt that is kept", "cache_control": {"type": "ephemeral"}}
+    messages = [{"role": "system", "content": [part]}, {"role": "user", "content": "why?"}]
+    body = {"model": CLAUDE, "messages": messages, "reasoning": {"effort": "medium"}}
+    server.post("/chat/completions", body)
+    _, headers, answer = server.post("/chat/completions", body)
+    found = row(shared_home, id=headers["x-request-id"])
+    assert found["tokens_reasoning"] == 16
+    assert found["tokens_cached"] == answer["usage"]["prompt_tokens_details"]["cached_tokens"] > 0
+    assert found["request_id"] == answer["id"]
+
+
+def test_a_providers_request_id_is_kept(server: Serving, router: Upstream, shared_home: Path) -> None:
+    _, headers, answer = server.chat(GPT, stream=True)
+    found = row(shared_home, id=headers["x-request-id"])
+    assert found["request_id"] == headers["x-provider-request-id"] == chunks_of(answer)[0]["id"]
+
+
+# Content
+
+
+def content_of(home: Path) -> bytes:
+    """All bytes that a server left in its data directory."""
+    return b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file() and "models" not in file.parts)
+
+
+@pytest.mark.parametrize(("options", "kept"), [((), False), (("--keep-content",), True)])
+def test_prompts_and_answers_are_kept_only_if_the_user_says_so(
+    own_home: Path, providers: Providers, router: Upstream, options: tuple[str, ...], kept: bool
+) -> None:
+    router.say(SECRET_ANSWER)
+    with Serving(own_home, *options, **providers.variables) as server:
+        for streamed in (False, True):
+            server.chat(f"{GPT}:{'stream' if streamed else 'whole'}", SECRET_QUESTION, stream=streamed)
+        server.chat("openrouter/fault/402", SECRET_QUESTION)
+        server.post("/chat/completions", SECRET_QUESTION.encode())
+    assert SECRET_QUESTION not in server.err
+    left = content_of(own_home)
+    assert (SECRET_QUESTION.encode() in left, SECRET_ANSWER.encode() in left) == (kept, kept)
+    for name in ("whole", "stream"):
+        found = row(own_home, model=f"{GPT}:{name}")
+        if kept:
+            assert SECRET_QUESTION in found["prompt"]
+            assert SECRET_ANSWER in found["answer"] or SECRET_ANSWER in joined(found["answer"])
+        else:
+            assert found["prompt"] is found["answer"] is None
+
+
+def joined(kept: str) -> str:
+    """A kept stream is its events: their text."""
+    found = [json.loads(line[6:]) for line in kept.splitlines() if line.startswith("data: {")]
+    return "".join(choice["delta"].get("content") or "" for chunk in found for choice in chunk["choices"])
+
+
+# Accidents
+
+
+def test_after_kill_9_calls_older_than_a_second_are_there(
+    own_home: Path, providers: Providers, router: Upstream
+) -> None:
+    with Serving(own_home, **providers.variables) as server:
+        at_once(server, [body_of(GPT, f"question {number}", stream=number % 2 == 1) for number in range(50)])
+        ended = time.monotonic()
+        while time.monotonic() - ended < 1.2:  # the promise is about time: a second may be lost, and no more
+            server.chat(f"{GPT}:late")
+            time.sleep(0.05)
+        server.kill()
+    assert len(rows(own_home, model=GPT)) == 50
+    with Serving(own_home, **providers.variables) as server:  # and it starts again
+        assert server.chat(GPT)[0] == 200
+        server.stop()
+    assert len(rows(own_home, model=GPT)) == 51
+
+
+def test_a_locked_database_stops_no_call_and_loses_none(
+    own_home: Path, own_server: Serving, router: Upstream
+) -> None:
+    own_server.chat(f"{GPT}:before")
+    row(own_home, model=f"{GPT}:before")
+    with contextlib.closing(sqlite3.connect(own_home / "chapeta.sqlite", isolation_level=None, timeout=10)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        for number in range(20):
+            assert own_server.chat(f"{GPT}:locked", stream=number % 2 == 1)[0] == 200
+        assert time.monotonic() - began < 10
+        other.execute("ROLLBACK")
+    assert len(wait_for(lambda: found if len(found := rows(own_home, model=f"{GPT}:locked")) == 20 else None)) == 20
+
+
+def test_a_stop_waits_for_the_calls_that_run(own_home: Path, providers: Providers, router: Upstream) -> None:
+    with Serving(own_home, **providers.variables) as server:
+        router.next_fault("stall-mid")
+        with Stream(server, body_of(f"{GPT}:at-the-end", "one two three four")) as stream:
+            wait_for(lambda: router.chats and router.chats[0].stalled)
+            stopping = Background(server.stop)
+            wait_for(lambda: refused(server))
+            router.release()
+            assert list(stream.events())[-1] == "[DONE]"
+        assert stopping.wait(30) == 0
+        assert "Traceback" not in server.err
+    assert row(own_home, model=f"{GPT}:at-the-end")["outcome"] == "ok"
+
+
+def refused(server: Serving) -> bool:
+    """Whether the server takes no new connections."""
+    try:
+        server.get("/models/x")
+    except OSError:
+        return True
+    return False
+
+
+def test_the_ledger_goes_to_the_database_that_is_named(
+    own_home: Path, providers: Providers, router: Upstream, tmp_path: Path
+) -> None:
+    file = tmp_path / "elsewhere.sqlite"
+    with Serving(own_home, CHAPETA_DATABASE_URL=f"sqlite:///{file}", **providers.variables) as server:
+        server.chat(GPT)
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT model FROM calls").fetchall() == [(GPT,)]
+    assert not (own_home / "chapeta.sqlite").exists()
