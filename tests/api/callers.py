@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
+
+from chapeta.cli.main import main
 from serving import Serving, point
 from standin.server import KEY, Standin
 from standin.spec import read_events
 from standin.wire import Record
-
-from chapeta.cli.main import main
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -71,7 +71,7 @@ class Upstream:
         return getattr(self.standin, name)
 
 
-def wait_for(condition: Callable[[], Found], timeout_s: float = MOST_WAIT_S) -> Found:
+def wait_for(condition: Callable[[], Found | None], timeout_s: float = MOST_WAIT_S) -> Found:
     """Waits until the condition is true, and returns its value."""
     deadline = time.monotonic() + timeout_s
     while not (value := condition()):
@@ -341,6 +341,19 @@ def rss_mb(server: Serving) -> float:
         pytest.skip("memory is read from /proc")
     kb = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS")).split()[1]
     return int(kb) / 1024
+
+
+def children(pid: int) -> list[int]:
+    """Processes below a process, all the way down."""
+    found: list[int] = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, file.read_text().split()):
+            found += [child, *children(child)]
+    return found
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
 @contextlib.contextmanager

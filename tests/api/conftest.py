@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from callers import OPENAI_KEY, Canned, Providers, Upstream, checked
-from serving import Serving
-from standin.server import Standin
 
 from chapeta.gateway.providers.table import REMOTES
+from serving import Serving
+from standin.server import Standin
 
 NewHome = Callable[[], Path]
 

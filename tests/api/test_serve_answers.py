@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from callers import CLAUDE, GPT, Json, Stream, Upstream, body_of, chunks_of, streamed_text, text_of
+
 from serving import Serving
 from standin.answers import count_prompt
 from standin.spec import check_response, check_stream, needs_specs
@@ -99,7 +100,10 @@ def test_fields_of_messages_reach_the_provider_untouched(server: Serving, router
     ]
     call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Ulm"}'}}
     messages = [
-        {"role": "developer", "content": [{"type": "text", "text": "be brief", "cache_control": {"type": "ephemeral"}}]},
+        {
+            "role": "developer",
+            "content": [{"type": "text", "text": "be brief", "cache_control": {"type": "ephemeral"}}],
+        },
         {"role": "user", "content": parts, "name": "bob"},
         {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_details": [{"type": "x", "data": "y"}]},
         {"role": "tool", "tool_call_id": "call_1", "content": "sunny", "is_odd": True},
@@ -139,7 +143,10 @@ def test_fields_of_the_answer_reach_the_caller_untouched(server: Serving, router
 def test_the_question_is_counted_as_the_provider_counts_it(server: Serving, router: Upstream) -> None:
     asked = body_of(GPT, "a question of six words, ünïcödé")
     assert server.post("/chat/completions", asked)[2]["usage"]["prompt_tokens"] == count_prompt(asked)
-    assert server.post("/chat/completions", asked)[2]["choices"][0]["message"]["content"] == asked["messages"][0]["content"]
+    assert (
+        server.post("/chat/completions", asked)[2]["choices"][0]["message"]["content"]
+        == asked["messages"][0]["content"]
+    )
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -173,7 +180,7 @@ def test_logprobs_come_through(server: Serving, router: Upstream) -> None:
 
 
 def test_a_stream_says_what_the_whole_answer_says(server: Serving, router: Upstream) -> None:
-    text = "Grüße — 日本語 🦜 \"quoted\" \\ and\nnew lines"
+    text = 'Grüße — 日本語 🦜 "quoted" \\ and\nnew lines'
     assert text_of(server.chat(GPT, text)[2]) == text
     assert streamed_text(chunks_of(server.chat(GPT, text, stream=True)[2])) == text
 

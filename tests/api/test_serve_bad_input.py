@@ -17,14 +17,15 @@ from callers import (
     Upstream,
     bearer,
     body_of,
-    checked,
     dial,
     issue,
     raw_call,
     read_answer,
     rss_mb,
     text_of,
+    wait_for,
 )
+
 from serving import Serving
 from standin.spec import check_response, needs_specs
 
@@ -46,7 +47,8 @@ MALFORMED: dict[str, bytes] = {
     "single quotes": b"{'model': 'x'}",
     "comment": b'{"model": "x" /* y */}',
     "not utf-8": b'{"model": "\xff\xfe", "messages": []}',
-    "not utf-8 in a message": b'{"model": "%b", "messages": [{"role": "user", "content": "\xff\xc3\x28"}]}' % GPT.encode(),
+    "not utf-8 in a message": b'{"model": "%b", "messages": [{"role": "user", "content": "\xff\xc3\x28"}]}'
+    % GPT.encode(),
     "utf-16": json.dumps(body_of(GPT)).encode("utf-16"),
     "nul": b"\x00" * 100,
     "deep lists": b"[" * 100_000,
@@ -73,7 +75,8 @@ WRONG: dict[str, Json] = {
     "stream a text": {"model": GPT, "messages": [USER], "stream": "yes"},
 }
 ODD_MODELS = [
-    "no-such-model", "/", "//", "openrouter/", "openrouter//", "mine/", "/x", " ", "\n", "a\nb", "x" * 20_000, "ünï/çødé", "🦜", "../../etc/passwd",
+    "no-such-model", "/", "//", "openrouter/", "openrouter//", "mine/", "/x", " ", "\n", "a\nb",
+    "x" * 20_000, "ünï/çødé", "🦜", "../../etc/passwd",
     "openrouter/../../../etc", "%2e%2e/x", "a\x00b", "\ud800", "x/y\r\nevil: 1", "mine/x\r\nauthorization: y",
 ]  # fmt: skip
 
@@ -112,7 +115,9 @@ def test_a_wrong_request_is_400_and_names_the_field(server: Serving, router: Ups
 
 
 @needs_specs
-@pytest.mark.parametrize("wrong", [{"input": "x"}, {"model": GPT}, {"model": 5, "input": "x"}, {"model": GPT, "input": None}])
+@pytest.mark.parametrize(
+    "wrong", [{"input": "x"}, {"model": GPT}, {"model": 5, "input": "x"}, {"model": GPT, "input": None}]
+)
 def test_wrong_embeddings_are_400(server: Serving, router: Upstream, wrong: Json) -> None:
     status, _, answer = server.post("/embeddings", wrong)
     assert status == 400, answer
@@ -126,7 +131,9 @@ def test_an_odd_model_is_an_error_of_the_caller(server: Serving, providers: Prov
     status, _, answer = server.chat(model)
     assert 400 <= status < 500, answer
     refusal(answer, status)
-    assert not [record for one in (providers.router, providers.mine) for record in one.requests if "evil" in record.headers]
+    assert not [
+        record for one in (providers.router, providers.mine) for record in one.requests if "evil" in record.headers
+    ]
 
 
 @needs_specs
@@ -150,7 +157,6 @@ def test_a_model_that_nobody_has_is_404_with_what_to_do(keyless: Serving) -> Non
         ("google/gemini-2.5-flash", "google"),
         ("together/me/mine", "together"),
         ("accounts/me/models/mine", "fireworks"),
-        ("some-author/some-model", "openrouter"),
         ("@preset/mine", "openrouter"),
     ],
 )
@@ -161,13 +167,31 @@ def test_a_provider_without_a_key_is_401_with_the_remedy(keyless: Serving, model
         assert f"chapeta keys set {provider}" in refusal(answer, status, path)
 
 
+def test_an_id_that_only_openrouter_may_have_says_so(keyless: Serving) -> None:
+    status, _, answer = keyless.chat("some-author/some-model")
+    assert status in (401, 404)
+    assert "chapeta keys set openrouter" in answer["error"]["message"]
+
+
 def test_a_text_too_long_for_the_embedded_model_is_400(keyless: Serving) -> None:
     status, _, answer = keyless.chat("smollm2-135m", "word " * 20_000, max_tokens=5)
     assert status in (400, 413), answer
     assert "token" in answer["error"]["message"]
 
 
-@pytest.mark.parametrize("wrong", [{"max_tokens": -1}, {"max_tokens": "x"}, {"temperature": "hot"}, {"messages": [{"role": "user"}]}, {"n": -3}, {"response_format": 5}, {"stop": 5}, {"tools": "x"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_tokens": -1},
+        {"max_tokens": "x"},
+        {"temperature": "hot"},
+        {"messages": [{"role": "user"}]},
+        {"n": -3},
+        {"response_format": 5},
+        {"stop": 5},
+        {"tools": "x"},
+    ],
+)
 def test_wrong_options_for_the_embedded_model_are_400(keyless: Serving, wrong: Json) -> None:
     status, _, answer = keyless.post("/chat/completions", {**body_of("smollm2-135m"), "max_tokens": 2, **wrong})
     assert status == 400, answer
@@ -209,7 +233,9 @@ def test_a_body_of_50_mb_that_is_sent_all_the_same_is_413(server: Serving, route
 
 def test_a_body_in_chunks_without_a_length_is_413_when_it_has_grown_too_large(server: Serving) -> None:
     piece = b"%x\r\n%b\r\n" % (MB, b"x" * MB)
-    start = f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n{JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n"
+    start = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n{JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
     with dial(server) as line:
         line.sendall(start.encode())
         try:
@@ -225,13 +251,16 @@ def test_a_body_in_chunks_without_a_length_is_413_when_it_has_grown_too_large(se
 def test_a_body_with_pictures_of_16_mb_is_taken(server: Serving, router: Upstream) -> None:
     url = "data:image/png;base64," + "A" * (16 * MB)
     parts = [{"type": "text", "text": "what?"}, {"type": "image_url", "image_url": {"url": url}}]
-    status, _, answer = server.post("/chat/completions", {"model": GPT, "messages": [{"role": "user", "content": parts}]})
+    status, _, answer = server.post(
+        "/chat/completions", {"model": GPT, "messages": [{"role": "user", "content": parts}]}
+    )
     assert status == 200, answer
     assert len(router.chats[0].body) > 16 * MB
 
 
 def head(length: int) -> bytes:
-    return f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n{JSON_TYPE}\r\ncontent-length: {length}\r\n\r\n".encode()
+    lines = ["POST /v1/chat/completions HTTP/1.1", "host: 127.0.0.1", JSON_TYPE, f"content-length: {length}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
 def test_a_body_that_never_comes_whole_holds_up_nobody(server: Serving, router: Upstream) -> None:
@@ -279,7 +308,9 @@ def test_a_wrong_method_is_405_and_told_the_right_one(server: Serving, method: s
 
 
 @needs_specs
-@pytest.mark.parametrize("path", ["", "/", "/nothing", "/chat", "/chat/completions/x", "/completions", "/../etc/passwd", "/%00"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "/nothing", "/chat", "/chat/completions/x", "/completions", "/../etc/passwd", "/%00"]
+)
 def test_an_unknown_path_is_404_and_says_what_there_is(server: Serving, path: str) -> None:
     status, _, answer = server.get(path)
     assert status == 404
@@ -336,26 +367,35 @@ def test_head_and_options_are_answered(server: Serving) -> None:
 # Files of this machine
 
 
-@pytest.mark.parametrize("name", ["{file}", "file://{file}", "./model.gguf", "../model.gguf", "/etc/passwd", "~/model.gguf"])
+@pytest.fixture(scope="module")
+def guest(shared_home: Path, shared_server: Serving) -> dict[str, str]:
+    """The key of somebody who may be anywhere."""
+    headers = bearer(issue(shared_home, "guest"))
+    wait_for(lambda: shared_server.get("/models/smollm2-135m", **headers)[0] == 200)
+    return headers
+
+
+@pytest.mark.parametrize(
+    "name", ["{file}", "file://{file}", "./model.gguf", "../model.gguf", "/etc/passwd", "~/model.gguf"]
+)
 def test_a_key_holder_cannot_name_files_of_this_machine(
-    server: Serving, shared_home: Path, embedded_model: Path, name: str
+    server: Serving, guest: dict[str, str], embedded_model: Path, name: str
 ) -> None:
-    token = issue(shared_home, f"files-{abs(hash(name))}")
     model = name.format(file=embedded_model)
-    status, _, answer = server.post("/chat/completions", body_of(model, max_tokens=2), **bearer(token))
-    while status == 401 and "not known" in str(answer):  # the server learns of the key within a second
-        status, _, answer = server.post("/chat/completions", body_of(model, max_tokens=2), **bearer(token))
+    status, _, answer = server.post("/chat/completions", body_of(model, max_tokens=2), **guest)
     assert status in (400, 403, 404), answer
+    status, _, answer = server.post("/chat/completions", body_of("openrouter/fault/500", models=[model]), **guest)
+    assert status >= 400, answer
 
 
-def test_a_caller_cannot_choose_an_adapter_file(server: Serving, tmp_path: Path) -> None:
+def test_a_key_holder_cannot_choose_an_adapter_file(server: Serving, guest: dict[str, str], tmp_path: Path) -> None:
     """What a file's content is must not show in the answer, nor whether it exists."""
     there = tmp_path / "there.gguf"
     there.write_bytes(b"GGUF or not")
     answers = []
     for file in (there, tmp_path / "not-there.gguf"):
         body = body_of("smollm2-135m", max_tokens=2, chapeta={"adapter": str(file), "file": str(file)})
-        status, _, answer = server.post("/chat/completions", body)
+        status, _, answer = server.post("/chat/completions", body, **guest)
         answers.append((status, text_of(answer) if status == 200 else answer["error"]["message"]))
     assert answers[0][0] in (200, 400)
     assert answers[0] == answers[1]

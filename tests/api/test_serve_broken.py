@@ -18,12 +18,23 @@ from callers import (
     streamed_text,
     text_of,
 )
+
 from serving import Serving
 from standin.server import KEY, Standin
 from standin.spec import check_response, needs_specs, read_events
 
 TEXT = "one two three Grüße 日本語 🦜 and more"
-HARMLESS = ["type", "gzip", "http10", "continue", "close-said", "close-idle", "slow?delay_s=0.002", "drip", "drip?size=7"]
+HARMLESS = [
+    "type",
+    "gzip",
+    "http10",
+    "continue",
+    "close-said",
+    "close-idle",
+    "slow?delay_s=0.002",
+    "drip",
+    "drip?size=7",
+]
 HARMLESS_STREAMS = [*HARMLESS[1:], "line-ends", 'line-ends?ends="\\r"', "no-space", "fields", "no-done"]
 NO_ANSWER = ["garbage", "garbage-json", "html", "cut", "cut-event", "length", "length?off=-10", "error-200", "redirect"]
 
@@ -87,7 +98,9 @@ def test_a_page_of_a_proxy_is_called_that(server: Serving, router: Upstream) -> 
 
 
 @pytest.mark.parametrize("fault", ["json-for-stream", "type"])
-def test_what_does_not_call_itself_a_stream_is_streamed_or_refused(server: Serving, router: Upstream, fault: str) -> None:
+def test_what_does_not_call_itself_a_stream_is_streamed_or_refused(
+    server: Serving, router: Upstream, fault: str
+) -> None:
     status, headers, answer = server.chat(f"openrouter/fault/{fault}", TEXT, stream=True)
     if status == 200:
         assert headers["content-type"].startswith("text/event-stream")
@@ -168,8 +181,8 @@ def test_a_redirect_is_called_that_and_says_where_to(server: Serving, router: Up
 
 
 STREAM = b"content-type: text/event-stream"
-CHUNK = b'data: {"id":"a","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
-END = b'data: {"id":"a","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+CHUNK = b'data: {"id": "a", "choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": null}]}\n\n'
+END = b'data: {"id": "a", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 ODD_EVENTS = {
     "null": b"data: null\n\n",

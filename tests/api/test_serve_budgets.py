@@ -24,6 +24,7 @@ from callers import (
     text_of,
     wait_for,
 )
+
 from serving import Serving
 from standin.spec import check_response, needs_specs
 
@@ -40,7 +41,14 @@ def keys_home(new_home: Any, providers: Providers) -> Path:
 
 @pytest.fixture(scope="module")
 def tokens(keys_home: Path) -> dict[str, str]:
-    budgets = {"daily": "0.02/day", "total": "0.02", "crowd": "0.1/month", "all-at-once": "0.02/week", "strict": "5", "soft": "0.03"}
+    budgets = {
+        "daily": "0.02/day",
+        "total": "0.02",
+        "crowd": "0.1/month",
+        "all-at-once": "0.02/week",
+        "strict": "5",
+        "soft": "0.03",
+    }
     return {name: issue(keys_home, name, "--budget-usd", budget) for name, budget in budgets.items()}
 
 
@@ -78,7 +86,7 @@ def test_a_spent_budget_is_402_with_the_figure(
     passed = [status for status, _, _ in answers].count(200)
     assert passed in (3, 4)  # 4 pass 2 cents by a hair; a gate that counts what runs may stop at 3
     assert [status for status, _, _ in answers[passed:]] == [402] * (7 - passed)
-    status, _, answer = answers[-1]
+    answer = answers[-1][2]
     check_response("openai", "/chat/completions", "post", 402, answer)
     assert "$0.02" in answer["error"]["message"]
     assert len(router.chats) == passed
@@ -151,7 +159,9 @@ def test_an_address_with_prices_is_charged_by_them(
     wait_for(lambda: spent_usd(keys_home, "strict") - before == pytest.approx(usd))
 
 
-def test_a_failed_call_costs_nothing(server: Serving, router: Upstream, tokens: dict[str, str], keys_home: Path) -> None:
+def test_a_failed_call_costs_nothing(
+    server: Serving, router: Upstream, tokens: dict[str, str], keys_home: Path
+) -> None:
     before = spent_usd(keys_home, "strict")
     assert ask(server, tokens["strict"], "openrouter/fault/500")[0] == 500
     _, _, answer = ask(server, tokens["strict"], CLAUDE)

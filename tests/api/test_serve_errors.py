@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from callers import GPT, Canned, Stream, Upstream, body_of, chunks_of, row, rows, streamed_text, text_of, wait_for
+
 from serving import Serving, point
 from standin.errors import PROBLEMS
 from standin.server import nobody
@@ -172,7 +173,9 @@ def test_an_odd_retry_after_does_no_harm(server: Serving, canned: Canned, value:
 # What is not sent twice
 
 
-@pytest.mark.parametrize("name", ["400", "401", "402", "403", "404", "413", "422", "500", "cut", "cut-event", "garbage-json", "html"])
+@pytest.mark.parametrize(
+    "name", ["400", "401", "402", "403", "404", "413", "422", "500", "cut", "cut-event", "garbage-json", "html"]
+)
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_call_that_the_provider_may_have_worked_on_is_not_sent_twice(
     server: Serving, router: Upstream, name: str, streamed: bool
@@ -227,7 +230,9 @@ def test_a_name_that_leads_nowhere_is_502_with_a_remedy(server: Serving, shared_
 
 
 def test_embeddings_have_the_same_errors(server: Serving, router: Upstream) -> None:
-    status, headers, answer = server.post("/embeddings", {"model": "openrouter/fault/429?retry_after_s=100", "input": "x"})
+    status, headers, answer = server.post(
+        "/embeddings", {"model": "openrouter/fault/429?retry_after_s=100", "input": "x"}
+    )
     assert (status, headers["retry-after"]) == (429, "100")
     assert answer["error"]["metadata"]["raw"] == PROBLEMS["429"].metadata["raw"]
 

@@ -24,6 +24,7 @@ from callers import (
     text_of,
     wait_for,
 )
+
 from serving import Serving, point
 from standin.server import nobody
 
@@ -93,9 +94,7 @@ def test_another_provider_takes_over_from_a_silent_one(
     wait_for(lambda: router.chats[0].disconnected)  # the silent call was given up, not left
 
 
-def test_another_provider_takes_over_where_nobody_listens(
-    server: Serving, openai: Upstream, shared_home: Path
-) -> None:
+def test_another_provider_takes_over_where_nobody_listens(server: Serving, openai: Upstream, shared_home: Path) -> None:
     with nobody() as url:
         point(shared_home, "nobody", url, needs_key=False)
         body = body_of("nobody/x", "one two", models=["nobody/x", OTHER])
@@ -106,7 +105,9 @@ def test_another_provider_takes_over_where_nobody_listens(
 
 def test_models_may_stand_without_a_model(server: Serving, openai: Upstream, router: Upstream) -> None:
     messages = [{"role": "user", "content": "one two"}]
-    status, _, answer = server.post("/chat/completions", {"models": ["openrouter/fault/500", OTHER], "messages": messages})
+    status, _, answer = server.post(
+        "/chat/completions", {"models": ["openrouter/fault/500", OTHER], "messages": messages}
+    )
     assert status == 200, answer
     assert text_of(answer) == "one two"
     assert len(openai.chats) == 1
@@ -143,7 +144,9 @@ def test_where_all_fail_the_last_error_is_told(server: Serving, router: Upstream
 def test_nobody_takes_over_after_the_first_token(
     server: Serving, router: Upstream, openai: Upstream, shared_home: Path, fault: str
 ) -> None:
-    status, headers, answer = server.chat(f"openrouter/fault/{fault}", "one two three four", models=[OTHER], stream=True)
+    status, headers, answer = server.chat(
+        f"openrouter/fault/{fault}", "one two three four", models=[OTHER], stream=True
+    )
     assert status == 200
     assert error_of(answer)["message"]
     assert streamed_text(chunks_of(answer)) in ("one", "one two")

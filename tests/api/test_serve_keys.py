@@ -30,6 +30,7 @@ from callers import (
     text_of,
     wait_for,
 )
+
 from serving import Serving
 from standin.spec import check_response, needs_specs
 
@@ -95,7 +96,13 @@ def test_the_list_of_models_needs_the_key_too(guarded: Serving, tokens: dict[str
     assert guarded.get("/models", **bearer(tokens["free"]))[0] == 200
 
 
-WRONG = ["chapeta-" + "x" * 43, "sk-or-v1-0123456789abcdef0123456789abcdef", "x", "ünï".encode().decode("latin-1"), "x" * 10_000]
+WRONG = [
+    "chapeta-" + "x" * 43,
+    "sk-or-v1-0123456789abcdef0123456789abcdef",
+    "x",
+    "ünï".encode().decode("latin-1"),
+    "x" * 10_000,
+]
 
 
 @pytest.mark.parametrize("token", WRONG)
@@ -106,7 +113,9 @@ def test_an_unknown_key_is_401_and_not_said_again(guarded: Serving, router: Upst
     assert not router.chats
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic Ym9iOmJvYg==", "{}", "bearer {}", "Bearer  {}", "Bearer {} x"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic Ym9iOmJvYg==", "{}", "bearer {}", "Bearer  {}", "Bearer {} x"]
+)
 def test_odd_authorization_headers_are_answered(guarded: Serving, tokens: dict[str, str], header: str) -> None:
     status, _, _ = guarded.post("/chat/completions", body_of(GPT), authorization=header.format(tokens["free"]))
     assert status == (200 if header.startswith("bearer {") else 401) or header in ("Bearer  {}", "{}")
@@ -126,7 +135,9 @@ def test_a_callers_key_and_cookies_never_reach_a_provider(
 ) -> None:
     body = body_of(GPT)
     guarded.post("/chat/completions", body, cookie="session=abc", x_api_key=tokens["free"], **bearer(tokens["free"]))
-    guarded.post("/chat/completions", {**body, "model": "mine/openai/gpt-4.1-mini"}, cookie="a=b", **bearer(tokens["free"]))
+    guarded.post(
+        "/chat/completions", {**body, "model": "mine/openai/gpt-4.1-mini"}, cookie="a=b", **bearer(tokens["free"])
+    )
     for record in (*router.chats, *mine.chats):
         assert tokens["free"] not in str(record.headers)
         assert "cookie" not in record.headers
@@ -159,7 +170,9 @@ def test_a_key_that_has_expired_is_401_and_told_so(guarded: Serving, router: Ups
     assert chat(guarded, token)[0] == 401
 
 
-def test_a_call_that_runs_when_its_key_is_revoked_ends_well(guarded: Serving, router: Upstream, keys_home: Path) -> None:
+def test_a_call_that_runs_when_its_key_is_revoked_ends_well(
+    guarded: Serving, router: Upstream, keys_home: Path
+) -> None:
     token = issue(keys_home, "passing")
     wait_for(lambda: guarded.get("/models/smollm2-135m", **bearer(token))[0] == 200)
     router.next_fault("stall-mid")
@@ -183,7 +196,9 @@ def test_a_key_for_some_models_opens_those_alone(guarded: Serving, router: Upstr
     assert [found.json and found.json["model"] for found in router.chats] == ["openai/gpt-4.1-mini"]
 
 
-@pytest.mark.parametrize("typed", ["anthropic/claude-sonnet-4.5", "smollm2-135m", "gpt-4.1-mini", "mine/x", "no-such", "SORT-x"])
+@pytest.mark.parametrize(
+    "typed", ["anthropic/claude-sonnet-4.5", "smollm2-135m", "gpt-4.1-mini", "mine/x", "no-such", "SORT-x"]
+)
 def test_other_ways_to_write_a_model_do_not_get_around_a_key(
     guarded: Serving, router: Upstream, openai: Upstream, mine: Upstream, tokens: dict[str, str], typed: str
 ) -> None:
@@ -198,7 +213,9 @@ def test_fallbacks_are_held_to_a_keys_models(guarded: Serving, router: Upstream,
     assert not [body for body in asked if "anthropic" in str(body.get("model")) + str(body.get("models"))]
 
 
-def test_a_model_named_twice_does_not_get_around_a_key(guarded: Serving, router: Upstream, tokens: dict[str, str]) -> None:
+def test_a_model_named_twice_does_not_get_around_a_key(
+    guarded: Serving, router: Upstream, tokens: dict[str, str]
+) -> None:
     for first, second in ((GPT, CLAUDE), (CLAUDE, GPT)):
         names = json.dumps({"model": first})[:-1] + ", " + json.dumps({"model": second})[1:-1]
         body = names.encode() + b', "messages": [{"role": "user", "content": "x"}]}'
@@ -283,7 +300,9 @@ def raw_post(server: Serving, *headers: str) -> tuple[int, dict[str, str], bytes
     return raw_call(server, "\r\n".join([*lines, *headers, "connection: close"]).encode() + b"\r\n\r\n" + data)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "1.2.3.4"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "1.2.3.4"]
+)
 def test_a_foreign_host_name_is_403_on_loopback(server: Serving, router: Upstream, host: str) -> None:
     """A page whose name was turned to 127.0.0.1 (DNS rebinding) would call with its own name."""
     status, _, answer = raw_post(server, f"host: {host}")
@@ -299,7 +318,9 @@ def test_names_of_this_machine_are_taken(server: Serving, router: Upstream, host
     assert text_of(json.loads(answer)) == "one two"
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1.evil.example", "null", "file://", "chrome-extension://x"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://127.0.0.1.evil.example", "null", "file://", "chrome-extension://x"]
+)
 def test_a_page_of_another_site_is_403(server: Serving, router: Upstream, origin: str) -> None:
     status, headers, answer = raw_post(server, "host: 127.0.0.1", f"origin: {origin}")
     assert status == 403

@@ -18,19 +18,21 @@ from callers import (
     Upstream,
     at_once,
     body_of,
+    children,
     chunks_of,
+    command_line,
     inside,
     row,
     streamed_text,
     text_of,
     wait_for,
 )
-from serving import Serving
-from standin.server import KEY
-from standin.spec import check_response, needs_specs
 
 from chapeta import deployments
 from chapeta.types import Candidate, Decoding, Example, Labels, Message, Schema
+from serving import Serving
+from standin.server import KEY
+from standin.spec import check_response, needs_specs
 
 DESK = {
     "type": "object",
@@ -209,7 +211,10 @@ def test_a_callers_system_message_comes_after_the_deployments(server: Serving, r
 
 
 def test_pictures_and_tool_turns_go_through_a_deployment(server: Serving, router: Upstream) -> None:
-    parts = [{"type": "text", "text": "what?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
+    parts = [
+        {"type": "text", "text": "what?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+    ]
     call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     messages = [
         {"role": "user", "content": parts},
@@ -307,7 +312,7 @@ def test_several_callers_ask_the_embedded_model_at_once(server: Serving) -> None
 
 def test_a_dead_engine_is_started_again_and_the_server_stays_up(server: Serving, router: Upstream) -> None:
     assert server.chat("local-label")[0] == 200
-    (engine,) = [pid for pid in children(server.process.pid) if "llama" in command_line(pid) or "engine" in command_line(pid)]
+    (engine,) = [pid for pid in children(server.process.pid) if "engine" in command_line(pid)]
     os.kill(engine, signal.SIGKILL)
     assert server.chat(GPT)[0] == 200
     status, _, answer = wait_for(lambda: _answered(server), 60)
@@ -318,17 +323,3 @@ def _answered(server: Serving) -> Any:
     found = server.chat("local-label")
     assert found[0] == 200 or found[2]["error"]["message"], found
     return found if found[0] == 200 else None
-
-
-def children(pid: int) -> list[int]:
-    """Processes below a process, all the way down."""
-    found: list[int] = []
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, file.read_text().split()):
-            found += [child, *children(child)]
-    return found
-
-
-def command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-

@@ -26,6 +26,7 @@ from callers import (
     streamed_text,
     wait_for,
 )
+
 from serving import Serving
 from standin.spec import read_events
 
@@ -126,9 +127,7 @@ def test_a_streaming_caller_that_goes_away_cancels_the_call(
     assert (found["outcome"], found["attempts"]) == ("cancelled", 1)
 
 
-def test_a_waiting_caller_that_goes_away_cancels_the_call(
-    server: Serving, router: Upstream, shared_home: Path
-) -> None:
+def test_a_waiting_caller_that_goes_away_cancels_the_call(server: Serving, router: Upstream, shared_home: Path) -> None:
     router.next_fault("stall")
     line = dial(server)
     send(line, body_of(f"{GPT}:gone"))
@@ -238,4 +237,3 @@ def send(line: socket.socket, body: Json) -> None:
     lines = ["POST /v1/chat/completions HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"]
     lines.append(f"content-length: {len(data)}")
     line.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
-

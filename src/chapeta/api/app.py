@@ -51,30 +51,36 @@ class App:
             method: str = scope["method"]
             headers = dict(scope["headers"])
             self._guard.check_origin(headers)
-            if path in ("/health", "/openapi.json") and method == "GET":
+            allowed = self._allowed(path)
+            if method not in allowed:
+                raise _nowhere(method, path, allowed)
+            if path in self._gets:
                 await _send_json(send, 200, self._gets[path](path))
                 return
             caller = self._guard.admit(headers)
             handler = self._posts.get(path)
-            if handler is not None and method == "POST":
+            if handler is None:
+                await _send_json(send, 200, await self._models(path, caller))
+            else:
                 body = await _body(headers, receive)
                 watched = self._watch.begin(receive)
                 try:
                     await handler(body, caller, send)
                 except asyncio.CancelledError:
-                    if not watched.left:
-                        raise  # the server stops
+                    pass  # the caller has left, or the server stops: nobody is there to be told
                 finally:
                     self._watch.end(watched)
-            elif method == "GET" and path.startswith("/v1/models"):
-                await _send_json(send, 200, await self._models(path, caller))
-            else:
-                raise _nowhere(method, path, known=handler is not None or path in self._gets)
         except Fault as fault:
             await _send_fault(send, fault)
         except Exception:  # a bug of ours: the caller gets an answer, the server stays up
             logging.getLogger(__name__).exception("%s %s", method, path)
             await _send_fault(send, Fault(500, "Chapeta failed at this call.", "Please report it.", "internal_error"))
+
+    def _allowed(self, path: str) -> tuple[str, ...]:
+        """The methods that a path has, () if there is no such path."""
+        if path in self._posts:
+            return ("POST",)
+        return ("GET", "HEAD") if path in self._gets or path == "/v1/models" or path.startswith("/v1/models/") else ()
 
     async def _chat(self, body: bytes, caller: Caller, send: Send) -> None:
         answered = await self._core.chat(body, caller)
@@ -94,6 +100,13 @@ class App:
         if path.rstrip("/") == "/v1/models":
             return {"object": "list", "data": rows}
         wanted = path.removeprefix("/v1/models/")
+        if pattern is not None and not pattern.match(wanted):
+            raise Fault(
+                404,
+                f"This access key opens no model '{wanted[:200]}'.",
+                "GET /v1/models lists what it opens.",
+                "model_not_found",
+            )
         for row in rows:
             if row["id"] == wanted:
                 return row
@@ -167,6 +180,8 @@ async def _send_fault(send: Send, fault: Fault) -> None:
         headers.append((b"retry-after", str(max(1, round(fault.retry_after_s))).encode()))
     if fault.status == 401 and not fault.provider:
         headers.append((b"www-authenticate", b"Bearer"))
+    if fault.allow:
+        headers.append((b"allow", ", ".join(fault.allow).encode()))
     if fault.status in (413, 415):
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": fault.status, "headers": headers})
@@ -184,9 +199,12 @@ def _too_long(size: int) -> Fault:
     return Fault(413, f"The body has {size:,} bytes.", f"Send at most {MOST_BODY_BYTES:,}.", "request_too_large")
 
 
-def _nowhere(method: str, path: str, known: bool) -> Fault:
-    if known:
-        return Fault(405, f"{method} is not possible on {path[:200]}.", "See /openapi.json.", "method_not_allowed")
+def _nowhere(method: str, path: str, allowed: tuple[str, ...]) -> Fault:
+    if allowed:
+        remedy = f"Use {' or '.join(allowed)}; see /openapi.json."
+        return Fault(
+            405, f"{method[:20]} is not possible on {path[:200]}.", remedy, "method_not_allowed", allow=allowed
+        )
     remedy = "There is /v1/chat/completions, /v1/embeddings and /v1/models; see /openapi.json."
     return Fault(404, f"There is no path {path[:200]}.", remedy, "not_found")
 

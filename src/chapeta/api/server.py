@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import ipaddress
+import logging
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from chapeta import config
 from chapeta.errors import BadInput
 
 REFRESH_S = 1.0
-GRACE_S = 10.0  # calls in flight may finish after the first Ctrl-C
+GRACE_S = 5.0  # calls in flight may finish after the first Ctrl-C
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,13 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
             settle_memory()
             self._ready()
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
-        runner.run(main())
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # calls that a stop has ended are nothing to report
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: uvicorn raises it again at its end
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
+            runner.run(main())
+    finally:
+        ledger.close()
 
 
 def settle_memory() -> None:

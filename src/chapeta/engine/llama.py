@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -123,6 +124,10 @@ class Engine:
         """
         return self._send("/v1/chat/completions", {"cache_prompt": True, **body, "lora": self._lora(adapter)})
 
+    def line(self) -> Line:
+        """This thread's connection to llama.cpp, for whoever watches over it."""
+        return self._connection(fresh=False)
+
     def hang_up(self) -> None:
         """Closes this thread's connection, which ends the work that llama.cpp is doing for it."""
         self._connection(fresh=False).close()
@@ -207,17 +212,29 @@ class Engine:
                 connection.request("POST", path, content, headers)
                 return connection.getresponse()
             except (http.client.RemoteDisconnected, ConnectionError):
-                if fresh:
+                if fresh or connection.given_up:
                     raise ModelFailed("llama.cpp closed the connection.", "Run the command again.") from None
         raise AssertionError("unreachable")
 
-    def _connection(self, fresh: bool) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if connection is None or fresh:
+    def _connection(self, fresh: bool) -> Line:
+        connection: Line | None = getattr(self._local, "connection", None)
+        if connection is None or fresh or connection.given_up:
             address = urlsplit(self._server.listening_address)
-            connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port)
+            connection = Line(address.hostname or "127.0.0.1", address.port)
             self._local.connection = connection
         return connection
+
+
+class Line(http.client.HTTPConnection):
+    """A connection that another thread may give up: what llama.cpp is doing for it ends."""
+
+    given_up = False
+
+    def give_up(self) -> None:
+        self.given_up = True
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class ContextTooSmall(BadInput):

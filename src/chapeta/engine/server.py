@@ -9,6 +9,7 @@ It speaks OpenAI's chat completions, as every other provider does, with one fiel
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import os
@@ -17,10 +18,13 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast
 
+from chapeta import __version__
 from chapeta.config import calm_threads
 from chapeta.engine.llama import ContextTooSmall, Engine
 from chapeta.engine.loaded import Loaded
@@ -33,6 +37,9 @@ PLAIN = frozenset((
     "metadata", "store", "chapeta", "provider", "transforms", "usage",
 ))  # fmt: skip
 DEFAULT_TOKENS = 512
+FINGERPRINT = f"chapeta-{__version__}"
+MOST_LOGPROBS = 20
+LOOK_EVERY_S = 0.2
 
 
 class Gone(Exception):
@@ -114,33 +121,57 @@ class Handler(BaseHTTPRequestHandler):
     def _forward(self, engine: Engine, data: Json) -> None:
         """Lets llama.cpp answer in its own chat completions, and copies what it says."""
         ours = data["chapeta"]
-        _require_text(data["messages"])
+        _require_known(data)
         body = {name: value for name, value in data.items() if name != "chapeta"}
         if "max_completion_tokens" in body:
             body["max_tokens"] = body.pop("max_completion_tokens")
         body["max_tokens"] = body.get("max_tokens") or DEFAULT_TOKENS
-        response = engine.forward(body, ours["adapter"])
         try:
-            if response.status != 200:
-                said = response.read()
-                _raise_for_context(said, int(body["max_tokens"]))
-                self._send_bytes(response.status, said, "application/json")
-            elif data.get("stream"):
-                self._start_chunks("text/event-stream")
-                for line in response:
-                    if line.startswith(b"data: {"):
-                        line = b"data: " + _named(line[6:], data) + b"\n"
-                    self._chunk(line)
-                self._chunk(b"")
-            else:
-                self._send_bytes(200, _named(response.read(), data), "application/json")
+            with self._watching(engine):
+                self._copy(engine, engine.forward(body, ours["adapter"]), data, int(body["max_tokens"]))
         except BaseException:
             engine.hang_up()
             raise
 
+    def _copy(self, engine: Engine, response: HTTPResponse, data: Json, room: int) -> None:
+        """Passes llama.cpp's answer on."""
+        if response.status != 200:
+            said = response.read()
+            _raise_for_context(said, room)
+            self._send_bytes(response.status, said, "application/json")
+        elif data.get("stream"):
+            self._start_chunks("text/event-stream")
+            for line in response:
+                is_object = line.startswith(b"data: {")
+                self._chunk(b"data: " + _named(line[6:], data, None) + b"\n" if is_object else line)
+            self._chunk(b"")
+        else:
+            self._send_bytes(200, _named(response.read(), data, engine), "application/json")
+
+    @contextlib.contextmanager
+    def _watching(self, engine: Engine) -> Iterator[None]:
+        """Ends llama.cpp's work if who asked goes away meanwhile."""
+        over = threading.Event()
+        line = engine.line()
+
+        def watch() -> None:
+            while not over.wait(LOOK_EVERY_S):
+                if self._is_gone():
+                    line.give_up()
+                    return
+
+        threading.Thread(target=watch, daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+
     def _is_gone(self) -> bool:
-        readable, _, _ = select.select([self.connection], [], [], 0)
-        return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and self.connection.recv(1, socket.MSG_PEEK) == b""
+        except (OSError, ValueError):  # reset, or closed by us
+            return True
 
     def _start_chunks(self, kind: str) -> None:
         self.send_response(200)
@@ -171,7 +202,7 @@ class _Chunks:
     def __init__(self, handler: Handler, data: Json) -> None:
         self._handler = handler
         self._head: Json = {"id": f"chatcmpl-{os.urandom(8).hex()}", "object": "chat.completion.chunk"}
-        self._head |= {"created": int(time.time()), "model": str(data["model"])}
+        self._head |= {"created": int(time.time()), "model": str(data["model"]), "system_fingerprint": FINGERPRINT}
         options = data.get("stream_options") or {}
         self._usage = bool(options.get("include_usage"))
         self._started = False
@@ -202,7 +233,7 @@ def completion(answer: Answer, model: str) -> Json:
     message = {"role": "assistant", "content": answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": answer.finish, "logprobs": None}
     head = {"id": f"chatcmpl-{os.urandom(8).hex()}", "object": "chat.completion", "created": int(time.time())}
-    return {**head, "model": model, "choices": [choice], "usage": _usage(answer)}
+    return {**head, "model": model, "system_fingerprint": FINGERPRINT, "choices": [choice], "usage": _usage(answer)}
 
 
 def main() -> None:
@@ -236,7 +267,7 @@ def _request(data: Json) -> Request | None:
     ours = data["chapeta"]
     constraint: Constraint | None = Labels(tuple(ours["labels"])) if ours.get("labels") else None
     if constraint is None and _is_schema(data):
-        constraint = Schema(data["response_format"]["json_schema"]["schema"])
+        constraint = Schema(_checked_schema(data["response_format"]["json_schema"]))
     room = data.get("max_completion_tokens") or data.get("max_tokens") or DEFAULT_TOKENS
     temperature = data.get("temperature")
     decoding = Decoding(
@@ -245,27 +276,65 @@ def _request(data: Json) -> Request | None:
     return Request(str(Path(ours["file"])), tuple(messages), decoding, ours["adapter"])
 
 
+def _checked_schema(form: Json) -> Json:
+    """The schema of a `response_format`. Raises BadInput if it is none."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    schema = form.get("schema") if isinstance(form, dict) else None
+    if not isinstance(schema, dict):
+        raise BadInput("`response_format.json_schema` has no `schema`.", "Give a JSON schema.")
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise BadInput(f"`response_format` is no JSON schema ({error.message[:200]}).", "Mend it.") from None
+    return schema
+
+
 def _is_schema(data: Json) -> bool:
     """Whether the only thing beyond a plain request is a JSON schema for the answer."""
     form = data.get("response_format")
     return set(data) - PLAIN == {"response_format"} and isinstance(form, dict) and "json_schema" in form
 
 
-def _require_text(messages: list[Json]) -> None:
-    """Raises BadInput for images and the like, which no local model takes."""
-    for turn in messages:
+def _require_known(data: Json) -> None:
+    """Raises BadInput for what llama.cpp would overlook: images, tools that have to be called, values out of range."""
+    if data.get("tools") and data.get("tool_choice") not in (None, "auto", "none"):
+        raise BadInput(
+            "The local model cannot be made to call a tool.", "Choose another model, or leave tool_choice out."
+        )
+    if not 0 <= (data.get("top_logprobs") or 0) <= MOST_LOGPROBS:
+        raise BadInput(f"`top_logprobs` is {data['top_logprobs']}.", f"Give 0 to {MOST_LOGPROBS}.")
+    stop = data.get("stop")
+    if stop is not None and not (
+        isinstance(stop, str) or (isinstance(stop, list) and all(isinstance(s, str) for s in stop))
+    ):
+        raise BadInput(f"`stop` is {str(stop)[:80]}.", "Give a text, or a list of texts.")
+    for turn in data["messages"]:
         content = turn.get("content")
         for part in content if isinstance(content, list) else ():
             if part.get("type") != "text":
                 raise BadInput(f"The local model takes no '{part.get('type')}', only text.", "Choose another model.")
 
 
-def _named(said: bytes, data: Json) -> bytes:
-    """llama.cpp's answer with the model's own name, which is a path there, and the fields that OpenAI's clients expect."""
+def _named(said: bytes, data: Json, engine: Engine | None) -> bytes:
+    """llama.cpp's answer with the model's own name, which is a path there, and the fields that OpenAI's clients expect.
+
+    engine: counts the tokens of several choices, of which llama.cpp tells one choice's alone.
+    """
     value: Json = json.loads(said)
     value["model"] = data["model"]
     value.pop("timings", None)
     if "error" not in value:
+        value["system_fingerprint"] = FINGERPRINT
+        if engine is not None and len(value["choices"]) > 1:
+            usage = value["usage"]
+            counts = [
+                engine.count_tokens(c["message"].get("content") or "") + (c["finish_reason"] == "stop")
+                for c in value["choices"]
+            ]
+            usage["completion_tokens"] = sum(counts)
+            usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
         value.setdefault("id", f"chatcmpl-{os.urandom(8).hex()}")
         for choice in value["choices"]:
             choice.setdefault("logprobs", None)

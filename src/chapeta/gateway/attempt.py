@@ -95,7 +95,8 @@ class Attempts:
         events = sse.Events()
         first = await first_events(response, events, upstream)
         record.first_token_ms = record.elapsed_ms
-        return Stream(record, upstream, response, events, first, plan, self._on_close)
+        explain = self._embedded.fault if route.upstream is None else None
+        return Stream(record, upstream, response, events, first, plan, self._on_close, explain)
 
     def _reply(self, upstream: Upstream, record: Record, data: bytes) -> Reply:
         """A whole answer, looked at. Raises Fault for what is no JSON, or an error in spite of status 200."""

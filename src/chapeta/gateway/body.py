@@ -66,6 +66,8 @@ def read_chat(body: bytes) -> tuple[Chat, Fields]:
     chat, fields = _read(body, _chat)
     if not chat.model and not chat.models:
         raise _bad("`model` is missing.", "Name a model: `chapeta models list` shows some.", "model")
+    if chat.models is not None and not all(chat.models):
+        raise _bad("`models` has an empty name.", "Leave it out.", "models")
     if not chat.messages:
         raise _bad("`messages` is empty.", "Give at least one message.", "messages")
     for place, turn in enumerate(chat.messages):
@@ -82,6 +84,12 @@ def read_chat(body: bytes) -> tuple[Chat, Fields]:
 def read_embeddings(body: bytes) -> tuple[Embeddings, Fields]:
     """The same for an embeddings request."""
     return _read(body, _embeddings)
+
+
+def options(fields: Fields) -> dict[str, Any]:
+    """The caller's own `stream_options`."""
+    given = msgspec.json.decode(fields["stream_options"]) if "stream_options" in fields else None
+    return given if isinstance(given, dict) else {}
 
 
 def write(fields: Fields, changed: Mapping[str, Any]) -> bytes:

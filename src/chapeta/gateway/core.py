@@ -37,8 +37,8 @@ ANSWER_S = 600.0  # a provider may think for so long before it answers; longer i
 class Caller:
     """Who asks. `key`: their access key; `run`: the run that a bench belongs to.
 
-    local: on this machine, without a key: may name .gguf files by path, and say `chapeta` fields in the body.
-    is_us: the door, whose fields are Chapeta's own choice and may be adapted to what a model takes.
+    local: on this machine, without a key: may name .gguf files by path.
+    is_us: the door, whose fields are our own choice: `chapeta` is heard, others are adapted to what a model takes.
     """
 
     key: AccessKey | None = None
@@ -64,13 +64,14 @@ class Core:
         self._attempts = Attempts(self._pool, self.embedded, answer_s, keep_content, self._enter)
         self._prices = Prices()
         self._dialects = Dialects()
+        self._guesses: set[asyncio.Task[None]] = set()
 
     async def chat(self, body: bytes, caller: Caller) -> Reply | AnyStream:
         """A chat completion. Raises Fault; every call that gets as far as here has a row in the ledger."""
         record = Record(caller.key, caller.run)
         try:
             chat, fields = bodies.read_chat(body)
-            if not caller.local:
+            if not caller.is_us:
                 fields.pop("chapeta", None)
             models = list(dict.fromkeys(name for name in (chat.model, *(chat.models or ())) if name))
             record.streamed = bool(chat.stream)
@@ -124,10 +125,12 @@ class Core:
 
     async def close(self) -> None:
         """Ends calls in flight, the engine's process, and writes the ledger's last rows."""
-        self._pool.close()
-        self.embedded.close()
-        await asyncio.sleep(0)
-        self._ledger.close()
+        try:
+            self._pool.close()
+            self.embedded.close()
+            await asyncio.sleep(0)  # calls in flight hear of it, and are entered
+        finally:
+            self._ledger.close()
 
     async def _routes(self, models: list[str], caller: Caller) -> list[Route]:
         """The routes to try, in order: each model, then a deployment's own fallbacks."""
@@ -178,9 +181,10 @@ class Core:
                 asks = route.upstream is None or route.upstream.remote.usage_option
                 plan = asks and not chat.wants_usage
                 if plan:
-                    changed["stream_options"] = {"include_usage": True}
+                    changed["stream_options"] = {**bodies.options(fields), "include_usage": True}
             self._dialects.adapt(route.id, fields, changed)
             data = bodies.write(fields, changed)
+            record.sent_bytes = len(data)
             try:
                 answered = await self._attempts.with_retries(route, record, "/chat/completions", data, plan)
             except Fault as fault:
@@ -214,11 +218,12 @@ class Core:
         if self._purse is not None:
             self._purse.check()
         budgeted = self._purse is not None or (key is not None and key.budget is not None)
+        record.budgeted = budgeted
         upstream = route.upstream
         if upstream is not None and not upstream.remote.reports_cost:
             record.price = await self._prices.of(route)
             if budgeted and record.price is None:
-                remedy = "Run `chapeta models refresh`, or name a model with a known price."
+                remedy = "Run `chapeta models refresh`, or say it where you set the address: --usd-in, --usd-out."
                 raise Fault(
                     402, f"The price of {route.id} is unknown, so no budget can hold it.", remedy, "price_unknown"
                 )
@@ -228,7 +233,20 @@ class Core:
         call, usd = record.call()
         self._ledger.write(call)
         if usd:
-            if record.key is not None and self.gate is not None:
-                self.gate.charge(record.key, usd)
-            if self._purse is not None:
-                self._purse.charge(usd)
+            self._charge(record, usd)
+        elif usd is None and record.budgeted and record.begun and record.outcome != "ok":
+            guessing = asyncio.get_running_loop().create_task(self._charge_guess(record))
+            self._guesses.add(guessing)
+            guessing.add_done_callback(self._guesses.discard)
+
+    def _charge(self, record: Record, usd: float) -> None:
+        if record.key is not None and self.gate is not None:
+            self.gate.charge(record.key, usd)
+        if self._purse is not None:
+            self._purse.charge(usd)
+
+    async def _charge_guess(self, record: Record) -> None:
+        assert record.route is not None
+        price = await self._prices.of(record.route)
+        if price is not None:
+            self._charge(record, record.guess_usd(price))

@@ -32,6 +32,7 @@ class Fault(Exception):
     provider:    who refused, "" if it was us; raw: the provider's own reason, as it came; request_id: theirs.
     retry_after_s: how long the provider, or a rate limit of ours, wants us to wait; None if it does not say.
     call_id:     our own name for the call, that of its row in the ledger.
+    allow:       the methods that a path has, for a 405.
     sent:        whether the provider may have begun to work on the call, so that sending it again could cost twice.
     """
 
@@ -45,6 +46,7 @@ class Fault(Exception):
     retry_after_s: float | None = None
     param: str | None = None
     call_id: str = ""
+    allow: tuple[str, ...] = ()
     sent: bool = False
 
     def __str__(self) -> str:

@@ -17,6 +17,7 @@ from chapeta.types import Price
 
 _process = secrets.token_hex(4)
 _number = count()
+BYTES_A_TOKEN = 4
 CANCELLED = 499  # nginx's status for a caller who went away
 
 
@@ -24,8 +25,27 @@ class Record:
     """One call. Whoever serves it fills in what it learns."""
 
     __slots__ = (
-        "_started_s", "answer", "attempts", "begun", "code", "first_token_ms", "id", "key", "outcome", "price", "prompt",
-        "request_id", "route", "run", "started_at", "status", "streamed", "usage",
+        "_started_s",
+        "answer",
+        "attempts",
+        "begun",
+        "budgeted",
+        "code",
+        "events",
+        "first_token_ms",
+        "id",
+        "key",
+        "outcome",
+        "price",
+        "prompt",
+        "request_id",
+        "route",
+        "run",
+        "sent_bytes",
+        "started_at",
+        "status",
+        "streamed",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, key: AccessKey | None, run: str) -> None:
@@ -44,6 +64,9 @@ class Record:
         self.streamed = False
         self.attempts = 0
         self.begun = False
+        self.budgeted = False
+        self.sent_bytes = 0
+        self.events = 0
         self.request_id = ""
         self.prompt: str | None = None
         self.answer: str | None = None
@@ -59,6 +82,13 @@ class Record:
 
     def cancelled(self) -> None:
         self.status, self.outcome, self.code = CANCELLED, "cancelled", "caller_left"
+
+    def guess_usd(self, price: Price) -> float:
+        """About what a call has cost that broke off before it told: its bytes, and a token an event.
+
+        A provider bills what it has written; if nothing were charged, a budget could be passed by hanging up.
+        """
+        return (price.input * self.sent_bytes / BYTES_A_TOKEN + price.output * self.events) / 1e6 + price.usd_per_call
 
     def call(self) -> tuple[Call, float | None]:
         """The row, and what the call cost in USD (None: nobody knows)."""

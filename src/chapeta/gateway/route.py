@@ -119,12 +119,12 @@ class Router:
         for own in self.remotes.values():
             if own.own_ids and model.startswith(own.own_ids):
                 return Route(f"{own.name}/{model}", own.name, model, self._upstream(own))
-        if self._catches(model):
+        if "/" in model or model.startswith("@"):
             return Route(f"{CATCH_ALL}/{model}", CATCH_ALL, model, self._upstream(self.remotes[CATCH_ALL]))
         raise Fault(
             404,
             f"No model or deployment is called '{model[:200]}'.",
-            self._help(model),
+            self._help(),
             "model_not_found",
             param="model",
         )
@@ -142,8 +142,6 @@ class Router:
             known = self._upstreams[remote.name] = upstream_of(remote)
         return known
 
-    def _help(self, model: str) -> str:
+    def _help(self) -> str:
         names = ", ".join(deployments.names()) or "none yet"
-        if "/" in model or model.startswith("@"):
-            return "OpenRouter has many such ids: `chapeta keys set openrouter`, or set OPENROUTER_API_KEY."
         return f"Deployments: {names}. `chapeta models list` shows the models; a .gguf file is given by its path."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from chapeta.gateway import sse
 from chapeta.gateway.fault import Fault
@@ -19,6 +19,7 @@ from chapeta.gateway.response import Response
 from chapeta.gateway.upstream import Upstream
 
 NOTHING = re.compile(rb"\s*:\s*null")
+Explain = Callable[[Fault], Awaitable[Fault]]
 MASK = b"[a key, masked]"
 MOST_KEPT_CHARACTERS = 1_000_000
 
@@ -29,6 +30,7 @@ class Stream:
     __slots__ = (
         "_done",
         "_events",
+        "_explain",
         "_finished",
         "_first",
         "_hide_usage",
@@ -41,12 +43,13 @@ class Stream:
 
     def __init__(
         self, record: Record, upstream: Upstream, response: Response, events: sse.Events, first: bytes,
-        hide_usage: bool, on_close: Callable[[Record], None],
+        hide_usage: bool, on_close: Callable[[Record], None], explain: Explain | None = None,
     ) -> None:  # fmt: skip
         self.record = record
         self._upstream = upstream
         self._response = response
         self._events = events
+        self._explain = explain
         self._first = first
         self._hide_usage = hide_usage
         self._on_close = on_close
@@ -71,6 +74,8 @@ class Stream:
         except Fault as fault:
             fault.provider = fault.provider or self._upstream.remote.name
             fault.message = fault.message.replace("The provider", self._upstream.remote.title, 1)
+            if self._explain is not None:
+                fault = await self._explain(fault)
             return self._break_off(fault)
 
     def close(self) -> None:
@@ -92,6 +97,8 @@ class Stream:
 
     def _look(self, block: bytes) -> bytes:
         """Learns what the events say about usage, end and errors; returns them without what is not for the caller."""
+        if self.record.budgeted:
+            self.record.events += block.count(b"\n\n")
         if not block.isascii():
             block = valid(block)
         secret = self._upstream.secret

@@ -42,7 +42,7 @@ def started(tmp_path_factory: pytest.TempPathFactory, models_home: Path, embedde
             yield Service(server, openrouter, openai)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def service(started: Service) -> Iterator[Service]:
     """The one server, its providers in a good mood again after each test."""
     yield started

@@ -46,9 +46,9 @@ def ask(text: str) -> Any:
     return [{"role": "user", "content": text}]
 
 
-@pytest.fixture
-def client(service: Any) -> Iterator[OpenAI]:
-    with OpenAI(base_url=service.url, api_key="anything", max_retries=0, timeout=60) as made:
+@pytest.fixture(scope="module")
+def client(started: Any) -> Iterator[OpenAI]:
+    with OpenAI(base_url=started.url, api_key="anything", max_retries=0, timeout=60) as made:
         yield made
 
 

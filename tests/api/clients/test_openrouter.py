@@ -19,9 +19,9 @@ WEATHER: Any = {
 }
 
 
-@pytest.fixture
-def client(service: Any) -> Iterator[OpenRouter]:
-    with OpenRouter(api_key="anything", server_url=service.url, timeout_ms=60_000) as made:
+@pytest.fixture(scope="module")
+def client(started: Any) -> Iterator[OpenRouter]:
+    with OpenRouter(api_key="anything", server_url=started.url, timeout_ms=60_000) as made:
         yield made
 
 
@@ -99,9 +99,7 @@ def test_an_error_in_mid_stream_is_told(service: Any, client: OpenRouter) -> Non
 def test_the_embedded_model_answers_in_the_same_shape(client: OpenRouter) -> None:
     question: Any = [{"role": "user", "content": "Who wrote Hamlet?"}]
     whole = client.chat.send(model="smollm2-135m", messages=question, temperature=0, max_tokens=16)
-    with client.chat.send(
-        model="smollm2-135m", messages=question, temperature=0, max_tokens=16, stream=True
-    ) as stream:
+    with client.chat.send(model="smollm2-135m", messages=question, temperature=0, max_tokens=16, stream=True) as stream:
         text = "".join(choice.delta.content or "" for chunk in stream for choice in chunk.choices)
     assert whole.choices[0].message.content == text
     assert "Shakespeare" in text
