@@ -14,6 +14,7 @@ from typing import Any
 from chapeta.api.guard import Guard
 from chapeta.api.openapi import openapi
 from chapeta.api.watch import Watch
+from chapeta.errors import ChapetaError
 from chapeta.gateway.attempt import Reply
 from chapeta.gateway.core import AnyStream, Caller, Core
 from chapeta.gateway.fault import Fault
@@ -72,6 +73,8 @@ class App:
                     self._watch.end(watched)
         except Fault as fault:
             await _send_fault(send, fault)
+        except ChapetaError as error:  # something on this machine is not as it should be, such as a damaged file
+            await _send_fault(send, Fault(500, error.message, error.remedy, "misconfigured"))
         except Exception:  # a bug of ours: the caller gets an answer, the server stays up
             logging.getLogger(__name__).exception("%s %s", method, path)
             await _send_fault(send, Fault(500, "Chapeta failed at this call.", "Please report it.", "internal_error"))

@@ -127,7 +127,8 @@ async def _refresh(core: object) -> None:
     assert isinstance(core, Core)
     while True:
         await asyncio.sleep(REFRESH_S)
-        core.router.forget()
+        with contextlib.suppress(OSError):
+            core.router.forget()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -83,7 +83,7 @@ class Attempts:
         response = await self._pool.send(upstream.origin, request, whole, self._answer_s)
         if response.status != 200:
             raise of_response(response, await response.read(), upstream.remote.name, upstream.remote.title)
-        record.request_id = request_id(response)
+        record.request_id = masked(upstream.secret, request_id(response))
         record.begun = True
         if plan is None:
             return self._reply(upstream, record, await response.read())
@@ -143,7 +143,10 @@ class Attempts:
 
 def hide(secret: bytes, fault: Fault) -> None:
     """Takes a provider's key out of what the provider said about it."""
-    if secret:
-        key, mask = secret.decode("latin-1"), MASK.decode()
-        fault.message, fault.raw = fault.message.replace(key, mask), fault.raw.replace(key, mask)
-        fault.request_id = fault.request_id.replace(key, mask)
+    fault.message, fault.raw = masked(secret, fault.message), masked(secret, fault.raw)
+    fault.request_id, fault.code = masked(secret, fault.request_id), masked(secret, fault.code)
+    fault.param = fault.param and masked(secret, fault.param)
+
+
+def masked(secret: bytes, text: str) -> str:
+    return text.replace(secret.decode("latin-1"), MASK.decode()) if secret else text

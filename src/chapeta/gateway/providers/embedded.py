@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import subprocess
@@ -83,6 +84,7 @@ class Embedded:
         secret = secrets.token_hex(32)
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "chapeta.engine.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")},
             start_new_session=True,  # a Ctrl-C in the terminal is the gateway's to handle
         )  # fmt: skip
         assert child.stdin is not None and child.stdout is not None
