@@ -6,6 +6,7 @@ POST /v1/chat/completions   POST /v1/embeddings   GET /v1/models   GET /v1/model
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -15,6 +16,7 @@ from chapeta.api.guard import Guard
 from chapeta.api.openapi import openapi
 from chapeta.api.watch import Watch
 from chapeta.errors import ChapetaError
+from chapeta.gateway import sse
 from chapeta.gateway.attempt import Reply
 from chapeta.gateway.core import AnyStream, Caller, Core
 from chapeta.gateway.fault import Fault
@@ -68,7 +70,8 @@ class App:
                 try:
                     await handler(body, caller, send)
                 except asyncio.CancelledError:
-                    pass  # the caller has left, or the server stops: nobody is there to be told
+                    if not watched.left:
+                        await _say_stopped(send)
                 finally:
                     self._watch.end(watched)
         except Fault as fault:
@@ -189,6 +192,17 @@ async def _send_fault(send: Send, fault: Fault) -> None:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": fault.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _say_stopped(send: Send) -> None:
+    """The server stops in the middle of a call: an error, or where a stream has begun, an event."""
+    fault = Fault(503, "The server was stopped.", "Ask again when it runs again.", "stopped")
+    try:
+        await _send_fault(send, fault)
+    except RuntimeError:  # a status has been sent already
+        body = sse.event({"choices": [], **fault.to_json()}) + sse.DONE
+        with contextlib.suppress(RuntimeError):
+            await send({"type": "http.response.body", "body": body})
 
 
 def _told(request_id: str) -> tuple[tuple[bytes, bytes], ...]:

@@ -11,7 +11,7 @@ import dataclasses
 import sys
 
 from chapeta import config
-from chapeta.errors import BadInput
+from chapeta.errors import ChapetaError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 
             try:
                 answer = gateway.answer(candidate.render(turns), show)
-            except BadInput as error:
+            except ChapetaError as error:  # the conversation goes on: with another question, or when the model is back
                 turns = turns[:-1]
                 print(error, file=sys.stderr)
                 continue

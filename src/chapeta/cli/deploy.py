@@ -16,7 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--candidate", help="which candidate (default: the verdict's choice)")
     parser.add_argument("--name", help="name of the deployment (default: the run's)")
     parser.add_argument(
-        "--fallback", metavar="MODEL", action="append", default=[], help="takes over if the model fails; may be repeated"
+        "--fallback",
+        metavar="MODEL",
+        action="append",
+        default=[],
+        help="takes over if the model fails; may be repeated",
     )
     options.add_json(parser)
 
