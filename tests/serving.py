@@ -29,7 +29,8 @@ class Serving:
 
     def __enter__(self) -> Serving:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "chapeta.cli.main", *self._words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+            [sys.executable, "-m", "chapeta.cli.main", *self._words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "CHAPETA_HOME": str(self.home), **self._variables},
         )  # fmt: skip
         assert self.process.stderr is not None and self.process.stdout is not None

@@ -327,6 +327,13 @@ def rows(home: Path, **fields: Any) -> list[Json]:
         return [dict(row) for row in found]
 
 
+def ledger_of(home: Path, ids: Sequence[str]) -> list[Json]:
+    """The rows of these calls, in this order; all together, as rows come once in half a second."""
+    wait_for(lambda: {line["id"] for line in rows(home)} >= set(ids))
+    found = {line["id"]: line for line in rows(home)}
+    return [found[id] for id in ids]
+
+
 def row(home: Path, **fields: Any) -> Json:
     """The one row of the ledger in which these columns have these values; it comes within a second or so."""
     found = wait_for(lambda: rows(home, **fields))

@@ -173,8 +173,8 @@ def test_an_id_that_only_openrouter_may_have_says_so(keyless: Serving) -> None:
     assert "chapeta keys set openrouter" in answer["error"]["message"]
 
 
-def test_a_text_too_long_for_the_embedded_model_is_400(keyless: Serving) -> None:
-    status, _, answer = keyless.chat("smollm2-135m", "word " * 20_000, max_tokens=5)
+def test_a_text_too_long_for_the_embedded_model_is_400(server: Serving) -> None:
+    status, _, answer = server.chat("smollm2-135m", "word " * 20_000, max_tokens=5)
     assert status in (400, 413), answer
     assert "token" in answer["error"]["message"]
 
@@ -192,14 +192,14 @@ def test_a_text_too_long_for_the_embedded_model_is_400(keyless: Serving) -> None
         {"tools": "x"},
     ],
 )
-def test_wrong_options_for_the_embedded_model_are_400(keyless: Serving, wrong: Json) -> None:
-    status, _, answer = keyless.post("/chat/completions", {**body_of("smollm2-135m"), "max_tokens": 2, **wrong})
+def test_wrong_options_for_the_embedded_model_are_400(server: Serving, wrong: Json) -> None:
+    status, _, answer = server.post("/chat/completions", {**body_of("smollm2-135m"), "max_tokens": 2, **wrong})
     assert status == 400, answer
     assert answer["error"]["message"]
 
 
-def test_embeddings_of_a_model_that_has_none_are_an_error(keyless: Serving) -> None:
-    status, _, answer = keyless.post("/embeddings", {"model": "smollm2-135m", "input": "x"})
+def test_embeddings_of_a_model_that_has_none_are_an_error(server: Serving) -> None:
+    status, _, answer = server.post("/embeddings", {"model": "smollm2-135m", "input": "x"})
     assert 400 <= status < 500, answer
     assert "embedding" in answer["error"]["message"]
 

@@ -14,7 +14,7 @@ from callers import (
     body_of,
     chunks_of,
     error_of,
-    row,
+    ledger_of,
     streamed_text,
     text_of,
 )
@@ -36,7 +36,17 @@ HARMLESS = [
     "drip?size=7",
 ]
 HARMLESS_STREAMS = [*HARMLESS[1:], "line-ends", 'line-ends?ends="\\r"', "no-space", "fields", "no-done"]
-NO_ANSWER = ["garbage", "garbage-json", "html", "cut", "cut-event", "length", "length?off=-10", "error-200", "redirect"]
+NO_ANSWER = [
+    "garbage",
+    "garbage-json",
+    "html",
+    "cut",
+    "cut-event",
+    "length",
+    "length?off=-10",
+    "redirect",
+    "error-200?code=500",
+]
 
 
 @pytest.mark.parametrize("fault", HARMLESS)
@@ -48,7 +58,7 @@ def test_an_odd_but_good_answer_arrives(server: Serving, router: Upstream, fault
 
 
 @pytest.mark.parametrize("fault", HARMLESS_STREAMS)
-def test_an_odd_but_good_stream_arrives(server: Serving, router: Upstream, shared_home: Path, fault: str) -> None:
+def test_an_odd_but_good_stream_arrives(server: Serving, router: Upstream, fault: str) -> None:
     status, headers, answer = server.chat(f"openrouter/fault/{fault}", TEXT, stream=True)
     assert status == 200, answer
     assert headers["content-type"].startswith("text/event-stream")
@@ -56,7 +66,14 @@ def test_an_odd_but_good_stream_arrives(server: Serving, router: Upstream, share
     assert not [chunk for chunk in chunks if "error" in chunk]
     assert streamed_text(chunks) == TEXT
     assert chunks[-1]["usage"]["cost"] > 0
-    assert row(shared_home, id=headers["x-request-id"])["outcome"] == "ok"
+
+
+def test_the_ledger_has_the_cost_of_odd_streams(server: Serving, router: Upstream, shared_home: Path) -> None:
+    answers = [server.chat(f"openrouter/fault/{fault}", TEXT, stream=True) for fault in HARMLESS_STREAMS]
+    for found in ledger_of(shared_home, [headers["x-request-id"] for _, headers, _ in answers]):
+        assert found["outcome"] == "ok", found
+        assert found["usd"] > 0
+        assert found["tokens_out"] == 8
 
 
 @pytest.mark.parametrize("route", ["openrouter", "openai"])
@@ -80,7 +97,7 @@ def test_what_is_no_answer_is_an_error(
     assert answer["error"]["metadata"]["remedy"]
 
 
-@pytest.mark.parametrize("fault", ["garbage", "html", "redirect", "error-200", "garbage-json"])
+@pytest.mark.parametrize("fault", ["garbage", "html", "redirect", "error-200?code=500", "garbage-json"])
 def test_what_is_no_stream_is_an_error(server: Serving, router: Upstream, fault: str) -> None:
     """With the status of an error where nothing was sent yet, else as an event."""
     status, _, answer = server.chat(f"openrouter/fault/{fault}", TEXT, stream=True)
@@ -92,8 +109,8 @@ def test_what_is_no_stream_is_an_error(server: Serving, router: Upstream, fault:
 def test_a_page_of_a_proxy_is_called_that(server: Serving, router: Upstream) -> None:
     error = server.chat("openrouter/fault/html", TEXT)[2]["error"]
     assert "Just a moment" in str(error) or "html" in str(error).lower()
-    status, _, answer = server.chat("openrouter/fault/html?status=503", TEXT)
-    assert status == 503
+    status, _, answer = server.chat("openrouter/fault/html?status=501", TEXT)
+    assert status == 501
     assert answer["error"]["message"]
 
 
@@ -111,33 +128,38 @@ def test_what_does_not_call_itself_a_stream_is_streamed_or_refused(
     assert len(router.chats) == 1
 
 
-@pytest.mark.parametrize("fault", ["cut", "cut-event", "cut-quietly?after=3", "cut?after=3&reset=true"])
-def test_a_stream_that_breaks_off_ends_with_an_error_event(
-    server: Serving, router: Upstream, shared_home: Path, fault: str
-) -> None:
-    status, headers, answer = server.chat(f"openrouter/fault/{fault}", TEXT, stream=True)
+BREAKS = ["cut", "cut-event", "cut-quietly?after=3", "cut?after=3&reset=true"]
+
+
+@pytest.mark.parametrize("fault", BREAKS)
+def test_a_stream_that_breaks_off_ends_with_an_error_event(server: Serving, router: Upstream, fault: str) -> None:
+    status, _, answer = server.chat(f"openrouter/fault/{fault}", TEXT, stream=True)
     assert status == 200
     error = error_of(answer)
     assert error["metadata"]["provider"] == "openrouter"
     assert error["metadata"]["remedy"]
     assert TEXT.startswith(streamed_text(chunks_of(answer)))  # what came before stays
-    found = row(shared_home, id=headers["x-request-id"])
-    assert (found["outcome"], found["streamed"]) == ("error", 1)
-    assert found["status"] >= 500
 
 
 @pytest.mark.parametrize("route", ["openrouter", "openai"])
 def test_an_error_in_mid_stream_reaches_the_caller_as_such(
-    server: Serving, providers: Any, router: Upstream, shared_home: Path, route: str
+    server: Serving, providers: Any, router: Upstream, route: str
 ) -> None:
-    status, headers, answer = server.chat(f"{route}/fault/error-mid", TEXT, stream=True)
+    status, _, answer = server.chat(f"{route}/fault/error-mid", TEXT, stream=True)
     assert status == 200
     assert "disconnected unexpectedly" in error_of(answer)["message"]
     said = streamed_text(chunks_of(answer))
     assert said
     assert TEXT.startswith(said)
-    found = row(shared_home, id=headers["x-request-id"])
-    assert (found["outcome"], found["status"]) == ("error", 502)
+
+
+def test_the_ledger_has_streams_that_broke_as_errors(server: Serving, router: Upstream, shared_home: Path) -> None:
+    faults = [*BREAKS, "error-mid"]
+    answers = [server.chat(f"openrouter/fault/{fault}", TEXT, stream=True) for fault in faults]
+    for found in ledger_of(shared_home, [headers["x-request-id"] for _, headers, _ in answers]):
+        assert (found["outcome"], found["streamed"]) == ("error", 1)
+        assert found["status"] >= 500
+    assert found["status"] == 502  # the error's own
     assert found["first_token_ms"] is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from callers import (
     checked,
     command,
     issue,
-    text_of,
     wait_for,
 )
 
@@ -69,11 +69,10 @@ def ask(server: Serving, token: str, model: str = SONAR, **more: Any) -> tuple[i
 
 def spent_usd(home: Path, name: str) -> float:
     """What `chapeta keys list` says a key has spent."""
+    time.sleep(0.1)  # the command has much to do; those who wait ask again and again
     code, out, err = command(home, "keys", "list", "--json")
     assert code == 0, err
-    found = json.loads(out)
-    rows = found if isinstance(found, list) else found["access_keys"]
-    return float(next(line["spent_usd"] for line in rows if line["name"] == name))
+    return float(next(line["spent_usd"] for line in json.loads(out)["access_keys"] if line["name"] == name))
 
 
 @needs_specs
@@ -178,13 +177,6 @@ def test_a_call_whose_caller_leaves_is_not_free(
         wait_for(lambda: router.chats and router.chats[0].stalled)
     wait_for(lambda: router.chats[0].disconnected)
     wait_for(lambda: spent_usd(keys_home, "strict") > before)
-
-
-def test_the_embedded_model_is_free_under_a_budget(server: Serving, tokens: dict[str, str]) -> None:
-    wait_for(lambda: ask(server, tokens["daily"])[0] == 402)
-    status, _, answer = ask(server, tokens["strict"], "smollm2-135m", max_tokens=2)
-    assert status == 200, answer
-    assert text_of(answer) is not None
 
 
 def test_a_spent_budget_stays_spent_after_a_restart(

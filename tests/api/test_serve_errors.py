@@ -15,7 +15,7 @@ from standin.server import nobody
 from standin.spec import check_response, needs_specs
 
 WAIT = "?retry_after_s=100"  # longer than anyone waits: no retry
-ASKED = {"429": WAIT, "503": WAIT}
+ASKED = dict.fromkeys(("408", "429", "502", "503", "529"), WAIT)
 
 
 def problem_model(route: str, name: str) -> str:
@@ -130,8 +130,7 @@ def test_an_error_in_any_dress_becomes_one_of_openais_shape(server: Serving, can
 # Retry-After
 
 
-@pytest.mark.parametrize("name", ["429", "503"])
-@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("name", "streamed"), [("429", False), ("503", True)])
 def test_a_short_retry_after_is_waited_for(
     server: Serving, router: Upstream, shared_home: Path, name: str, streamed: bool
 ) -> None:
@@ -162,7 +161,7 @@ def test_a_provider_that_keeps_refusing_is_not_asked_forever(server: Serving, ro
     assert "retry-after" in headers
 
 
-@pytest.mark.parametrize("value", ["Sun, 22 Nov 2099 22:00:00 GMT", "soon", "-5", "1e400", "nan", "", "9" * 500])
+@pytest.mark.parametrize("value", ["Sun, 22 Nov 2099 22:00:00 GMT", "soon", "-5", "1e400", "nan", "9" * 500])
 def test_an_odd_retry_after_does_no_harm(server: Serving, canned: Canned, value: str) -> None:
     canned.says(429, b"{}", f"retry-after: {value}".encode())
     status, _, found = server.chat("canned/x")

@@ -17,11 +17,13 @@ from callers import (
     Providers,
     Upstream,
     at_once,
+    bearer,
     body_of,
     children,
     chunks_of,
     command_line,
     inside,
+    issue,
     row,
     streamed_text,
     text_of,
@@ -288,6 +290,17 @@ def test_the_embedded_model_answers_in_openais_shape_for_nothing(server: Serving
     assert answer["usage"]["completion_tokens"] <= 5
     found = row(shared_home, id=headers["x-request-id"])
     assert (found["usd"], found["tokens_out"]) == (0, answer["usage"]["completion_tokens"])
+
+
+def test_the_embedded_model_is_free_under_a_budget(server: Serving, shared_home: Path) -> None:
+    guest = bearer(issue(shared_home, "poor", "--budget-usd", "0.000001"))
+    for _ in range(2):
+        found = wait_for(lambda: answer if (answer := ask_local(server, guest))[0] != 401 else None)
+        assert found[0] == 200, found
+
+
+def ask_local(server: Serving, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+    return server.post("/chat/completions", body_of("smollm2-135m", max_tokens=2), **headers)
 
 
 def test_the_embedded_model_streams(server: Serving) -> None:

@@ -16,10 +16,10 @@ from chapeta.api.guard import Guard
 from chapeta.api.openapi import openapi
 from chapeta.api.watch import Watch
 from chapeta.errors import ChapetaError
-from chapeta.gateway import sse
 from chapeta.gateway.attempt import Reply
 from chapeta.gateway.core import AnyStream, Caller, Core
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.http import sse
 from chapeta.gateway.models import listed_models
 from chapeta.types import Json
 

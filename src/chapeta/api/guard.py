@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from chapeta.gateway.access import TOKEN_PREFIX, Gate
 from chapeta.gateway.core import Caller
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.ledger.access import TOKEN_PREFIX, Gate
 
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 

@@ -55,9 +55,9 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
 
     from chapeta.api.app import App
     from chapeta.api.guard import Guard
-    from chapeta.gateway.access import Gate
     from chapeta.gateway.core import Core
     from chapeta.gateway.ledger import Ledger
+    from chapeta.gateway.ledger.access import Gate
 
     open_to_loopback = is_loopback(how.host) and not how.require_key
     gate = Gate(required=not open_to_loopback, warn=warn)

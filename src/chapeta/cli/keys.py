@@ -86,7 +86,8 @@ def _only_own_options(arguments: argparse.Namespace) -> None:
 def _list(arguments: argparse.Namespace) -> None:
     from chapeta.cli import keys_access
     from chapeta.cli.main import complain
-    from chapeta.gateway import addresses, keys
+    from chapeta.gateway import keys
+    from chapeta.gateway.providers import addresses
 
     remotes = addresses.remotes()
     facts = keys.listed(remotes)
@@ -155,7 +156,7 @@ def _checks(remotes: dict[str, Any], names: list[str]) -> dict[str, dict[str, An
     from concurrent.futures import ThreadPoolExecutor
 
     from chapeta.gateway import keys
-    from chapeta.gateway.key_check import KeyCheck, check
+    from chapeta.gateway.keys.check import KeyCheck, check
 
     def ask(name: str) -> KeyCheck:
         try:
@@ -173,8 +174,9 @@ def check_json(check: Any) -> dict[str, Any]:
 
 
 def _remove(arguments: argparse.Namespace) -> None:
-    from chapeta.gateway import addresses, keys
-    from chapeta.gateway.secret import shown
+    from chapeta.gateway import keys
+    from chapeta.gateway.keys.secret import shown
+    from chapeta.gateway.providers import addresses
 
     name = arguments.name
     remote = addresses.remotes().get(name)

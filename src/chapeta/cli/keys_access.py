@@ -13,14 +13,14 @@ from urllib.parse import unquote
 from chapeta import config
 from chapeta.cli import options
 from chapeta.errors import BadInput
-from chapeta.gateway.secret import looks_like_key, shown
+from chapeta.gateway.keys.secret import looks_like_key, shown
 
 ADDRESS = "http://127.0.0.1:8484/v1"
 SPANS_S = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def run_issue(arguments: argparse.Namespace) -> None:
-    from chapeta.gateway.limits import parse_budget, parse_rate
+    from chapeta.gateway.ledger.limits import parse_budget, parse_rate
 
     name = arguments.name
     if looks_like_key(name):
@@ -30,7 +30,7 @@ def run_issue(arguments: argparse.Namespace) -> None:
     models = _patterns(arguments.models) if arguments.models is not None else ()
     expires_at = expiry(arguments.expires, time.time()) if arguments.expires is not None else None
 
-    from chapeta.gateway.access import issue
+    from chapeta.gateway.ledger.access import issue
     from chapeta.storage.database import open_database
 
     with open_database() as database:
@@ -59,7 +59,7 @@ def rows() -> list[dict[str, Any]]:
     """The access keys with their limits and what they have spent. Makes no database where there is none."""
     if not _is_there():
         return []
-    from chapeta.gateway.access import listed
+    from chapeta.gateway.ledger.access import listed
     from chapeta.storage.database import open_database
 
     with open_database() as database:
@@ -82,7 +82,7 @@ def rows() -> list[dict[str, Any]]:
 
 def line(row: dict[str, Any]) -> str:
     """An access key in a line of `chapeta keys list`."""
-    from chapeta.gateway.limits import Budget, Rate, money
+    from chapeta.gateway.ledger.limits import Budget, Rate, money
 
     parts = ["access key"]
     if row["budget_usd"] is not None:
@@ -124,7 +124,7 @@ def _patterns(text: str) -> tuple[str, ...]:
 
 
 def _revoked(name: str) -> bool:
-    from chapeta.gateway.access import revoke
+    from chapeta.gateway.ledger.access import revoke
     from chapeta.storage.database import open_database
 
     with open_database() as database:

@@ -12,12 +12,13 @@ from chapeta.cli import options
 from chapeta.cli.keys import check_json
 from chapeta.cli.main import complain
 from chapeta.errors import BadInput
-from chapeta.gateway import addresses, keys
-from chapeta.gateway.addresses import Address
-from chapeta.gateway.fetch import is_loopback
-from chapeta.gateway.key_check import KeyCheck, check
+from chapeta.gateway import keys
+from chapeta.gateway.http.fetch import is_loopback
+from chapeta.gateway.keys.check import KeyCheck, check
+from chapeta.gateway.keys.secret import MOST_CHARACTERS, Secret, looks_like_key, secret_of, shown
+from chapeta.gateway.providers import addresses
+from chapeta.gateway.providers.addresses import Address
 from chapeta.gateway.providers.remote import Remote
-from chapeta.gateway.secret import MOST_CHARACTERS, Secret, looks_like_key, secret_of, shown
 from chapeta.types import Price
 
 NO_API = ("not_json", "404", "405", "400")

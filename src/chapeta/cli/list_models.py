@@ -14,7 +14,7 @@ from chapeta.types import Json, ModelInfo
 
 if TYPE_CHECKING:
     from chapeta.gateway.catalog import ModelList
-    from chapeta.gateway.model_search import Wanted
+    from chapeta.gateway.catalog.search import Wanted
     from chapeta.gateway.providers.remote import Remote
 
 MOST_ROWS = 50
@@ -28,7 +28,7 @@ def list_models(arguments: argparse.Namespace) -> None:
 
     from chapeta.cli import show_models
     from chapeta.gateway.catalog import catalog
-    from chapeta.gateway.model_search import search
+    from chapeta.gateway.catalog.search import search
 
     wanted = _wanted(arguments)
     known = catalog(providers([wanted.provider] if wanted.provider else []))
@@ -84,7 +84,7 @@ def show_model(arguments: argparse.Namespace) -> None:
 
 def providers(names: Sequence[str]) -> dict[str, Remote]:
     """The named providers, all without a name. Raises BadInput for a name that is none."""
-    from chapeta.gateway import addresses
+    from chapeta.gateway.providers import addresses
 
     remotes = addresses.remotes()
     for name in names:
@@ -183,7 +183,7 @@ def _check_words(words: Sequence[str], local: list[Json]) -> None:
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
-    from chapeta.gateway.model_search import Wanted
+    from chapeta.gateway.catalog.search import Wanted
 
     if arguments.limit is not None and arguments.limit < 1:
         raise BadInput(f"--limit {arguments.limit} shows nothing.", "Give 1 or more.")

@@ -87,7 +87,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong with the options on one line."""
 
     def error(self, message: str) -> NoReturn:
-        from chapeta.gateway.secret import without_keys
+        from chapeta.gateway.keys.secret import without_keys
 
         # whatever option a key was given to by mistake, it is not said again: standard error ends up in logs
         complain(f"{without_keys(message)}. See `{self.prog} --help`.")

@@ -74,7 +74,7 @@ def _refresh(arguments: argparse.Namespace) -> int:
     from chapeta.cli.show_models import show_refreshed
     from chapeta.gateway import keys
     from chapeta.gateway.catalog import refresh
-    from chapeta.gateway.fetch import get_json
+    from chapeta.gateway.http.fetch import get_json
 
     remotes = providers(arguments.words)
     heard: list[str] = []

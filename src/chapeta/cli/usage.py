@@ -13,10 +13,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from chapeta.cli import options
-from chapeta.gateway.usage import GROUPS
+from chapeta.gateway.ledger.usage import GROUPS
 
 if TYPE_CHECKING:
-    from chapeta.gateway.usage import UsageReport, Used
+    from chapeta.gateway.ledger.usage import UsageReport, Used
     from chapeta.storage.database import Database
 
 WITHOUT = {"key": "(no key)", "deployment": "(no deployment)", "model": "(no model)", "provider": "(no provider)"}
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from chapeta.gateway.usage import parse_since, usage
+    from chapeta.gateway.ledger.usage import parse_since, usage
     from chapeta.storage.database import open_database
 
     since = parse_since(arguments.since) if arguments.since else None
@@ -98,7 +98,7 @@ def _cells(row: Used) -> tuple[str, ...]:
 
 def _cost(row: Used) -> str:
     """The sum that is known, and how many calls are not in it: `$1.20 + 3?`."""
-    from chapeta.gateway.limits import money
+    from chapeta.gateway.ledger.limits import money
 
     unknown = f"{row.cost_unknown_calls:,}?" if row.cost_unknown_calls else ""
     known = "" if row.usd is None else money(row.usd)

@@ -9,16 +9,17 @@ from typing import Any
 
 import msgspec
 
-from chapeta.gateway import retry, sse
+from chapeta.gateway import retry
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.pool import Pool
+from chapeta.gateway.http import sse
+from chapeta.gateway.http.pool import Pool
+from chapeta.gateway.http.response import Response
+from chapeta.gateway.http.upstream import Upstream
 from chapeta.gateway.providers.embedded import Embedded
 from chapeta.gateway.record import Record
 from chapeta.gateway.refusal import of_error, of_response, request_id
-from chapeta.gateway.response import Response
 from chapeta.gateway.route import Route
 from chapeta.gateway.stream import MASK, Stream, first_events
-from chapeta.gateway.upstream import Upstream
 
 EVENT_STREAM = b"text/event-stream"
 MAYBE_EVENTS = (EVENT_STREAM, b"text/plain", b"application/octet-stream")  # some servers call their events that

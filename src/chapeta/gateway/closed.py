@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from chapeta.gateway import sse
+from chapeta.gateway.http import sse
 from chapeta.gateway.record import Record
 from chapeta.types import Json
 

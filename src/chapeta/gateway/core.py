@@ -13,15 +13,15 @@ from typing import Any
 
 from chapeta.errors import BadInput, ChapetaError
 from chapeta.gateway import body as bodies
-from chapeta.gateway.access import AccessKey, Gate
 from chapeta.gateway.attempt import Attempts, Reply
 from chapeta.gateway.body import Chat, Fields
+from chapeta.gateway.catalog.prices import Prices
 from chapeta.gateway.closed import Told, as_events, with_labels
 from chapeta.gateway.dialects import Dialects
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.http.pool import Pool
 from chapeta.gateway.ledger import Ledger
-from chapeta.gateway.pool import Pool
-from chapeta.gateway.prices import Prices
+from chapeta.gateway.ledger.access import AccessKey, Gate
 from chapeta.gateway.providers.embedded import Embedded
 from chapeta.gateway.purse import Purse
 from chapeta.gateway.record import Record

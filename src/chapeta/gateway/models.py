@@ -7,8 +7,9 @@ import datetime
 from chapeta import deployments
 from chapeta.engine import weights
 from chapeta.errors import ChapetaError
-from chapeta.gateway import addresses, keys
+from chapeta.gateway import keys
 from chapeta.gateway.catalog import Catalog
+from chapeta.gateway.providers import addresses
 from chapeta.gateway.providers.remote import Remote
 from chapeta.types import Json
 

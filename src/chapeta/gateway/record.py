@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from chapeta.gateway.access import AccessKey
-from chapeta.gateway.cost import SILENT, usage_of
+from chapeta.gateway.catalog.cost import SILENT, usage_of
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.ledger import Call
+from chapeta.gateway.ledger.access import AccessKey
 from chapeta.gateway.route import Route
 from chapeta.types import Price
 

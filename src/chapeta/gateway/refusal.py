@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.response import Response
+from chapeta.gateway.http.response import Response
 from chapeta.types import Json
 
 MOST_RAW_CHARACTERS = 4000

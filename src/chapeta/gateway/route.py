@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 
 from chapeta import deployments
 from chapeta.engine import weights
-from chapeta.gateway import addresses, keys
+from chapeta.gateway import keys
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.http.upstream import Upstream, upstream_of
+from chapeta.gateway.providers import addresses
 from chapeta.gateway.providers.remote import Remote
-from chapeta.gateway.upstream import Upstream, upstream_of
 from chapeta.types import Candidate
 
 EMBEDDED = "embedded"

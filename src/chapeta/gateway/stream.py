@@ -11,12 +11,12 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 
-from chapeta.gateway import sse
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.http import sse
+from chapeta.gateway.http.response import Response
+from chapeta.gateway.http.upstream import Upstream
 from chapeta.gateway.record import Record
 from chapeta.gateway.refusal import of_error
-from chapeta.gateway.response import Response
-from chapeta.gateway.upstream import Upstream
 
 NOTHING = re.compile(rb"\s*:\s*null")
 Explain = Callable[[Fault], Awaitable[Fault]]

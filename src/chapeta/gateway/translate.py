@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from chapeta.gateway import sse
 from chapeta.gateway.attempt import Reply
 from chapeta.gateway.core import AnyStream
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.http import sse
 from chapeta.gateway.record import Record
 from chapeta.gateway.refusal import of_error
 from chapeta.gateway.render import response_format

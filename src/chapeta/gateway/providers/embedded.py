@@ -16,9 +16,9 @@ from chapeta.engine.gguf_header import read_header
 from chapeta.errors import BadInput, ChapetaError
 from chapeta.files import sha256
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.pool import Origin
+from chapeta.gateway.http.pool import Origin
+from chapeta.gateway.http.upstream import Upstream
 from chapeta.gateway.providers.remote import Remote
-from chapeta.gateway.upstream import Upstream
 
 SLOTS = 4  # questions that the engine answers at a time
 REMOTE = Remote("embedded", "The embedded engine", "", needs_key=False, models_path="")

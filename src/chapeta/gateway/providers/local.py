@@ -1,6 +1,6 @@
 """Servers on one's own machine, without a key: Ollama, LM Studio, vLLM and llama.cpp, where each listens by default.
 
-A call costs nothing. Another port or machine is an address of one's own (`chapeta.gateway.addresses`). Traps:
+A call costs nothing. Another port or machine is an address of one's own (`chapeta.gateway.providers.addresses`). Traps:
 - Ollama answers {"data": null} while it has no models, and cuts longer prompts to its own context window (4,096
   tokens by default) without a word: set OLLAMA_CONTEXT_LENGTH. Its `…-cloud` and `…:cloud` models run at Ollama and
   count against a plan there, so what they cost is not known;

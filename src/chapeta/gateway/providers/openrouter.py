@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chapeta.gateway.cost import LongPrice
+from chapeta.gateway.catalog.cost import LongPrice
 from chapeta.gateway.providers import rows
 from chapeta.gateway.providers.remote import Remote
 from chapeta.types import Json, ModelInfo, Price

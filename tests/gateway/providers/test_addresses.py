@@ -10,8 +10,8 @@ import pytest
 
 from chapeta.deployments import deploy
 from chapeta.errors import BadInput, Corrupt
-from chapeta.gateway import addresses
-from chapeta.gateway.addresses import Address
+from chapeta.gateway.providers import addresses
+from chapeta.gateway.providers.addresses import Address
 from chapeta.gateway.providers.remote import Remote
 from chapeta.types import Candidate, Decoding, Price
 

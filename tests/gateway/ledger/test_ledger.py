@@ -21,8 +21,8 @@ from sqlalchemy import func, select
 
 from chapeta import config
 from chapeta.errors import BadInput
-from chapeta.gateway.access import Budget, Gate, issue, listed
 from chapeta.gateway.ledger import Call, Ledger, import_journal
+from chapeta.gateway.ledger.access import Budget, Gate, issue, listed
 from chapeta.storage.database import open_database
 from chapeta.storage.tables import calls, spend
 from postgres import Server

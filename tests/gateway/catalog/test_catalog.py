@@ -16,14 +16,13 @@ from typing import Any
 import pytest
 
 from chapeta.errors import Missing
-from chapeta.gateway import snapshot
-from chapeta.gateway.catalog import Catalog, RefreshResult, catalog, context_tokens_of, price_of, refresh
-from chapeta.gateway.cost import LongPrice, cost_usd
-from chapeta.gateway.fetch import get_json
-from chapeta.gateway.model_search import Wanted, search
+from chapeta.gateway.catalog import Catalog, RefreshResult, catalog, context_tokens_of, price_of, refresh, snapshot
+from chapeta.gateway.catalog.cost import LongPrice, cost_usd
+from chapeta.gateway.catalog.search import Wanted, search
+from chapeta.gateway.http.fetch import get_json
+from chapeta.gateway.keys.secret import Secret
 from chapeta.gateway.providers.remote import Remote
 from chapeta.gateway.providers.table import REMOTES
-from chapeta.gateway.secret import Secret
 from chapeta.types import ModelInfo, Price
 from model_server import ModelServer, always, openrouter_pages, openrouter_row, serving
 

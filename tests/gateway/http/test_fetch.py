@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.fetch import LIMIT_BYTES, get_json
+from chapeta.gateway.http.fetch import LIMIT_BYTES, get_json
 from loopback import reply, serving
 
 KEY = "sk-test-v1-0123456789abcdef0123456789abcdef"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from chapeta.errors import BadInput
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.limits import Budget, Rate, moment, money, period_end, period_start
+from chapeta.gateway.ledger.limits import Budget, Rate, moment, money, period_end, period_start
 
 if TYPE_CHECKING:
     from chapeta.storage.database import Database

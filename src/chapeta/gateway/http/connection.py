@@ -14,7 +14,7 @@ from typing import cast
 import httptools
 
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.response import Response
+from chapeta.gateway.http.response import Response
 
 
 class Connection(asyncio.Protocol):

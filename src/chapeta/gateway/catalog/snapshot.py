@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from chapeta.gateway.cost import LongPrice
+from chapeta.gateway.catalog.cost import LongPrice
 from chapeta.gateway.providers.remote import Remote
 from chapeta.types import ModelInfo, Price
 

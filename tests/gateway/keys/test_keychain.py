@@ -12,8 +12,8 @@ from pathlib import Path
 import keyring
 import pytest
 
-from chapeta.gateway import keychain
-from chapeta.gateway.keychain import NoKeychain
+from chapeta.gateway.keys import keychain
+from chapeta.gateway.keys.keychain import NoKeychain
 from file_keychain import FileKeychain
 
 KEY = "sk-test-v1-0123456789abcdef0123456789abcdef"
@@ -74,7 +74,7 @@ def test_a_keychain_that_hangs_is_left(ring: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_process_ends_though_its_keychain_hangs(ring: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_KEYCHAIN_MOOD", "hanging")
-    script = "from chapeta.gateway import keychain; keychain.write('x', 'y', patience_s=0.1)"
+    script = "from chapeta.gateway.keys import keychain; keychain.write('x', 'y', patience_s=0.1)"
     done = run(script)
     assert done.returncode == 1
     assert "did not answer in 0.1 s" in done.stderr
@@ -99,7 +99,7 @@ def test_machines_without_a_keychain(
         monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
         monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    done = run("from chapeta.gateway import keychain; keychain.write('x', 'y')")
+    done = run("from chapeta.gateway.keys import keychain; keychain.write('x', 'y')")
     assert f"NoKeychain: {why}" in done.stderr
 
 
@@ -112,7 +112,7 @@ def test_a_desktop_session_without_anyone_behind_it(
     monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path}/gone")
-    assert "NoKeychain:" in run("from chapeta.gateway import keychain; keychain.write('x', 'y')").stderr
+    assert "NoKeychain:" in run("from chapeta.gateway.keys import keychain; keychain.write('x', 'y')").stderr
 
 
 def test_a_backend_that_the_user_configured_needs_no_session(
@@ -123,7 +123,7 @@ def test_a_backend_that_the_user_configured_needs_no_session(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "python_keyring").mkdir()
     (tmp_path / "python_keyring/keyringrc.cfg").write_text("[backend]\ndefault-keyring=file_keychain.FileKeychain\n")
-    done = run("from chapeta.gateway import keychain; keychain.write('x', 'y'); print(keychain.read('x'))")
+    done = run("from chapeta.gateway.keys import keychain; keychain.write('x', 'y'); print(keychain.read('x'))")
     assert done.stdout == "y\n", done.stderr
 
 

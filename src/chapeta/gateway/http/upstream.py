@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from chapeta import __version__
 from chapeta.gateway import keys
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.pool import Origin
+from chapeta.gateway.http.pool import Origin
 from chapeta.gateway.providers.remote import Remote
 
 

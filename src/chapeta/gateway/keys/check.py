@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.fetch import get_json
+from chapeta.gateway.http.fetch import get_json
+from chapeta.gateway.keys.secret import Secret
 from chapeta.gateway.providers.remote import Remote
-from chapeta.gateway.secret import Secret
 from chapeta.types import Json
 
 Fetch = Callable[[str, Sequence[tuple[str, str]]], tuple[int, Any]]

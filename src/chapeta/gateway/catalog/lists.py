@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from chapeta.gateway import refusal
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.keys.secret import Secret
 from chapeta.gateway.providers import rows
 from chapeta.gateway.providers.remote import Remote
-from chapeta.gateway.secret import Secret
 from chapeta.types import ModelInfo
 
 Fetch = Callable[[str, Sequence[tuple[str, str]]], tuple[int, Any]]

@@ -15,10 +15,10 @@ from typing import Any
 
 from chapeta import config
 from chapeta.errors import BadInput, Corrupt, Missing
-from chapeta.gateway import keychain, private
+from chapeta.gateway.keys import keychain, private
+from chapeta.gateway.keys.secret import Secret as Secret
+from chapeta.gateway.keys.secret import secret_of
 from chapeta.gateway.providers.remote import Remote
-from chapeta.gateway.secret import Secret as Secret
-from chapeta.gateway.secret import secret_of
 
 KEYCHAIN = "keychain"
 FILE = "file"

@@ -12,7 +12,7 @@ import traceback
 import pytest
 
 from chapeta.errors import BadInput
-from chapeta.gateway.secret import Secret, looks_like_key, secret_of, shown, without_keys
+from chapeta.gateway.keys.secret import Secret, looks_like_key, secret_of, shown, without_keys
 
 KEY = "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"
 

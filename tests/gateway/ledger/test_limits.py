@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chapeta.errors import BadInput
-from chapeta.gateway.limits import Budget, Period, Rate, money, parse_budget, parse_rate, period_end, period_start
+from chapeta.gateway.ledger.limits import (
+    Budget,
+    Period,
+    Rate,
+    money,
+    parse_budget,
+    parse_rate,
+    period_end,
+    period_start,
+)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from chapeta import config
 from chapeta.errors import ChapetaError
 
 if TYPE_CHECKING:
-    from chapeta.gateway.access import Gate
+    from chapeta.gateway.ledger.access import Gate
     from chapeta.storage.database import Database
 
 LOG = logging.getLogger("chapeta")
@@ -214,7 +214,7 @@ class Ledger:
     def _refresh(self, database: Database) -> None:
         if self._gate is None or time.monotonic() < self._refresh_s:
             return
-        from chapeta.gateway.access import listed
+        from chapeta.gateway.ledger.access import listed
 
         self._gate.renew(listed(database, time.time()))
         self._refresh_s = time.monotonic() + REFRESH_EVERY_S

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from chapeta.errors import BadInput
-from chapeta.gateway.access import AccessKey, Budget, Gate, Rate, issue, listed, revoke
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.ledger import Ledger
+from chapeta.gateway.ledger.access import AccessKey, Budget, Gate, Rate, issue, listed, revoke
 from chapeta.storage.database import open_database
 
 NOON_S = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()

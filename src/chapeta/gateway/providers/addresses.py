@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from chapeta import config
 from chapeta.errors import BadInput, Corrupt
-from chapeta.gateway import private
+from chapeta.gateway.keys import private
 from chapeta.gateway.providers import rows
 from chapeta.gateway.providers.remote import Remote
 from chapeta.types import Price

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chapeta.gateway.cost import LongPrice
+from chapeta.gateway.catalog.cost import LongPrice
 from chapeta.gateway.providers import rows
 from chapeta.gateway.providers.remote import Remote
 from chapeta.gateway.providers.table import REMOTES

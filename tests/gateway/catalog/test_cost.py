@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chapeta.gateway.cost import SILENT, CallUsage, LongPrice, cost_usd, usage_of
+from chapeta.gateway.catalog.cost import SILENT, CallUsage, LongPrice, cost_usd, usage_of
 from chapeta.types import Price
 
 SONNET = Price(3.0, 15.0, cached=0.3, cache_write=3.75)

@@ -18,15 +18,15 @@ import msgspec
 from chapeta import config
 from chapeta.errors import ChapetaError
 from chapeta.files import write_atomic
-from chapeta.gateway import snapshot
-from chapeta.gateway.cost import LongPrice
+from chapeta.gateway.catalog import snapshot
+from chapeta.gateway.catalog.cost import LongPrice
 from chapeta.gateway.fault import Fault
+from chapeta.gateway.keys.secret import Secret
 from chapeta.gateway.providers.remote import Remote
-from chapeta.gateway.secret import Secret
 from chapeta.types import ModelInfo, Price
 
 if TYPE_CHECKING:
-    from chapeta.gateway.model_lists import Fetch
+    from chapeta.gateway.catalog.lists import Fetch
 
 AT_ONCE = 8
 DATE = re.compile(r"[-@]20\d\d-?\d\d-?\d\d$")
@@ -116,7 +116,7 @@ class Catalog:
 def catalog(remotes: Mapping[str, Remote] | None = None) -> Catalog:
     """The catalogue of the known providers and of the user's own addresses."""
     if remotes is None:
-        from chapeta.gateway import addresses
+        from chapeta.gateway.providers import addresses
 
         remotes = addresses.remotes()
     return Catalog(remotes)
@@ -181,7 +181,7 @@ def _key_for(remote: Remote, keys: Keys) -> _Ready | RefreshResult:
 
 
 def _refresh(remote: Remote, secret: Secret | None, fetch: Fetch) -> RefreshResult:
-    from chapeta.gateway.model_lists import fetch_models
+    from chapeta.gateway.catalog.lists import fetch_models
 
     try:
         lines = fetch_models(remote, secret, fetch)

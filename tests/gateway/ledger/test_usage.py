@@ -17,7 +17,7 @@ from chapeta import config
 from chapeta.cli.main import main
 from chapeta.errors import BadInput
 from chapeta.gateway.ledger import Batch, Call, Ledger, store
-from chapeta.gateway.usage import GROUPS, parse_since, usage
+from chapeta.gateway.ledger.usage import GROUPS, parse_since, usage
 from chapeta.storage.database import open_database
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chapeta.gateway.key_check import KeyCheck, check
+from chapeta.gateway.keys.check import KeyCheck, check
+from chapeta.gateway.keys.secret import Secret
 from chapeta.gateway.providers.table import REMOTES
-from chapeta.gateway.secret import Secret
 from loopback import reply, serving
 from standin.server import KEY, Standin
 

@@ -8,9 +8,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from chapeta.gateway.connection import Connection
 from chapeta.gateway.fault import Fault
-from chapeta.gateway.response import Response
+from chapeta.gateway.http.connection import Connection
+from chapeta.gateway.http.response import Response
 
 CONNECT_S = 10.0
 IDLE_S = 30.0  # shorter than any provider keeps an idle connection

@@ -1,0 +1,1 @@
+"""HTTP/1.1 to providers: connections, streams of events, and a small GET for lists and keys."""
