@@ -129,7 +129,7 @@ def test_a_backend_that_the_user_configured_needs_no_session(
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
     """A script in a process of its own, which has chosen no keychain yet."""
-    paths = f"import sys; sys.path[:0] = {[str(Path(__file__).parents[1])]!r}; "
+    paths = f"import sys; sys.path[:0] = {[str(Path(__file__).parents[2])]!r}; "
     return subprocess.run(
         [sys.executable, "-c", paths + script], capture_output=True, text=True, timeout=60, check=False
     )

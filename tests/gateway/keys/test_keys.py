@@ -236,7 +236,7 @@ def test_processes_that_store_at_once_lose_nothing(kind: str, folder: Path, requ
 @POSIX
 def test_a_killed_holder_leaves_no_lock(folder: Path) -> None:
     script = (
-        "import sys, time; from chapeta.gateway import keys, private\n"
+        "import sys, time; from chapeta.gateway import keys; from chapeta.gateway.keys import private\n"
         "with private.changing(keys.index_path()): print('held', flush=True); time.sleep(600)"
     )
     holder = start(script, "")
@@ -264,7 +264,7 @@ def test_the_index_holds_no_key(folder: Path) -> None:
 def test_looking_for_keys_loads_no_keyring(folder: Path) -> None:
     """It takes a fifth of a second, and every command of the gateway looks for keys."""
     script = (
-        "from chapeta.gateway import addresses, keys; remotes = addresses.remotes();"
+        "from chapeta.gateway import keys; from chapeta.gateway.providers import addresses; remotes = addresses.remotes();"
         "[keys.find(remote) for remote in remotes.values()]; keys.listed(remotes);"
         "print({'keyring', 'sqlalchemy', 'ssl'} & set(sys.modules))"
     )
@@ -273,7 +273,7 @@ def test_looking_for_keys_loads_no_keyring(folder: Path) -> None:
 
 
 def start(script: str, word: str) -> subprocess.Popen[str]:
-    paths = f"import sys; sys.path[:0] = {[str(Path(__file__).parents[1])]!r}\n"
+    paths = f"import sys; sys.path[:0] = {[str(Path(__file__).parents[2])]!r}\n"
     return subprocess.Popen(
         [sys.executable, "-c", paths + script, word], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
