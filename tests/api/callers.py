@@ -222,23 +222,6 @@ def _joined(chunked: bytes) -> bytes:
     return found
 
 
-class Background:
-    """A call in a thread of its own, for tests that watch it from outside."""
-
-    def __init__(self, call: Callable[[], Any]) -> None:
-        self.result: Any = None
-        self._thread = threading.Thread(target=self._run, args=(call,), daemon=True)
-        self._thread.start()
-
-    def wait(self, timeout_s: float = MOST_WAIT_S) -> Any:
-        self._thread.join(timeout_s)
-        assert not self._thread.is_alive(), f"no answer within {timeout_s} s"
-        return self.result
-
-    def _run(self, call: Callable[[], Any]) -> None:
-        self.result = call()
-
-
 class Canned:
     """A provider that answers every connection with the same bytes, whatever is asked. seen: the heads of the requests."""
 

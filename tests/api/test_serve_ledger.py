@@ -7,7 +7,6 @@ import json
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,12 @@ import pytest
 from callers import (
     CLAUDE,
     GPT,
-    Background,
     Providers,
     Stream,
     Upstream,
     at_once,
     bearer,
     body_of,
-    checked,
     chunks_of,
     issue,
     row,
@@ -45,12 +42,6 @@ def own_home(new_home: Any, providers: Providers) -> Path:
     home: Path = new_home()
     providers.point(home)
     return home
-
-
-@pytest.fixture
-def own_server(own_home: Path, providers: Providers) -> Iterator[Serving]:
-    with Serving(own_home, **providers.variables) as server:
-        yield from checked(server)
 
 
 def by(report: dict[str, Any], group: str) -> dict[str, Any]:
@@ -147,27 +138,33 @@ def content_of(home: Path) -> bytes:
     return b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file() and "models" not in file.parts)
 
 
-@pytest.mark.parametrize(("options", "kept"), [((), False), (("--keep-content",), True)])
-def test_prompts_and_answers_are_kept_only_if_the_user_says_so(
-    own_home: Path, providers: Providers, router: Upstream, options: tuple[str, ...], kept: bool
-) -> None:
+def ask_in_many_ways(server: Serving, router: Upstream, home: Path) -> None:
     router.say(SECRET_ANSWER)
-    with Serving(own_home, *options, **providers.variables) as server:
-        for streamed in (False, True):
-            server.chat(f"{GPT}:{'stream' if streamed else 'whole'}", SECRET_QUESTION, stream=streamed)
-        server.chat("openrouter/fault/402", SECRET_QUESTION)
-        server.post("/chat/completions", SECRET_QUESTION.encode())
-        row(own_home, model=f"{GPT}:stream")
+    for name, streamed in (("whole", False), ("stream", True)):
+        server.chat(f"{GPT}:{name}", SECRET_QUESTION, stream=streamed)
+    server.chat("openrouter/fault/402", SECRET_QUESTION)
+    server.chat("openrouter/fault/cut", SECRET_QUESTION, stream=True)
+    server.post("/chat/completions", SECRET_QUESTION.encode())
+    row(home, model=f"{GPT}:stream")
     assert SECRET_QUESTION not in server.err
-    left = content_of(own_home)
-    assert (SECRET_QUESTION.encode() in left, SECRET_ANSWER.encode() in left) == (kept, kept)
+
+
+def test_prompts_and_answers_are_not_kept(server: Serving, router: Upstream, shared_home: Path) -> None:
+    ask_in_many_ways(server, router, shared_home)
+    left = content_of(shared_home)
+    assert SECRET_QUESTION.encode() not in left
+    assert SECRET_ANSWER.encode() not in left
+
+
+def test_prompts_and_answers_are_kept_if_the_user_says_so(
+    own_home: Path, providers: Providers, router: Upstream
+) -> None:
+    with Serving(own_home, "--keep-content", **providers.variables) as server:
+        ask_in_many_ways(server, router, own_home)
     for name in ("whole", "stream"):
         found = row(own_home, model=f"{GPT}:{name}")
-        if kept:
-            assert SECRET_QUESTION in found["prompt"]
-            assert SECRET_ANSWER in found["answer"] or SECRET_ANSWER in joined(found["answer"])
-        else:
-            assert found["prompt"] is found["answer"] is None
+        assert SECRET_QUESTION in found["prompt"]
+        assert SECRET_ANSWER in found["answer"] or SECRET_ANSWER in joined(found["answer"])
 
 
 def joined(kept: str) -> str:
@@ -179,20 +176,36 @@ def joined(kept: str) -> str:
 # Stops and accidents
 
 
-def test_calls_an_instant_before_a_stop_by_sigterm_are_in_the_ledger(
+def test_a_stop_waits_for_the_calls_that_run_and_loses_none(
     own_home: Path, providers: Providers, router: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As systemd and containers stop it; here with a database of another place."""
+    """By SIGTERM, as systemd and containers stop it; here with a database of another place."""
     monkeypatch.setenv("CHAPETA_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere.sqlite")
     with Serving(own_home, **providers.variables) as server:
-        for number in range(10):
-            assert server.chat(GPT, stream=number % 2 == 1)[0] == 200
-        server.process.send_signal(signal.SIGTERM)
+        router.next_fault("stall-mid")
+        with Stream(server, body_of(f"{GPT}:at-the-end", "one two three four")) as stream:
+            wait_for(lambda: router.chats and router.chats[0].stalled)
+            for number in range(10):
+                assert server.chat(GPT, stream=number % 2 == 1)[0] == 200
+            server.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: refused(server))
+            router.release()
+            assert list(stream.events())[-1] == "[DONE]"
         server.process.wait(30)
         assert "Traceback" not in server.err
-    assert usage(own_home)["total"]["calls"] == 10
+    models = by(usage(own_home), "model")
+    assert (models[GPT]["calls"], models[GPT]["errors"]) == (10, 0)
+    assert (models[f"{GPT}:at-the-end"]["calls"], models[f"{GPT}:at-the-end"]["errors"]) == (1, 0)
     assert (tmp_path / "elsewhere.sqlite").exists()
     assert not (own_home / "chapeta.sqlite").exists()
+
+
+def refused(server: Serving) -> bool:
+    """Whether the server takes no new connections."""
+    try:
+        return server.get("/models/x")[0] == 503
+    except OSError:
+        return True
 
 
 def test_after_kill_9_calls_older_than_a_second_are_there(
@@ -205,43 +218,17 @@ def test_after_kill_9_calls_older_than_a_second_are_there(
             server.chat(f"{GPT}:late")
             time.sleep(0.05)
         server.kill()
-    assert len(rows(own_home, model=GPT)) == 50
-    with Serving(own_home, **providers.variables) as server:  # and it starts again
-        assert server.chat(GPT)[0] == 200
-        wait_for(lambda: len(rows(own_home, model=GPT)) == 51)
+    assert by(usage(own_home), "model")[GPT]["calls"] == 50
 
 
-def test_a_locked_database_stops_no_call_and_loses_none(own_home: Path, own_server: Serving, router: Upstream) -> None:
-    own_server.chat(f"{GPT}:before")
-    row(own_home, model=f"{GPT}:before")
-    with contextlib.closing(sqlite3.connect(own_home / "chapeta.sqlite", isolation_level=None, timeout=10)) as other:
+def test_a_locked_database_stops_no_call_and_loses_none(server: Serving, router: Upstream, shared_home: Path) -> None:
+    _, headers, _ = server.chat(GPT)
+    row(shared_home, id=headers["x-request-id"])
+    with contextlib.closing(sqlite3.connect(shared_home / "chapeta.sqlite", isolation_level=None, timeout=10)) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         for number in range(20):
-            assert own_server.chat(f"{GPT}:locked", stream=number % 2 == 1)[0] == 200
+            assert server.chat(f"{GPT}:locked", stream=number % 2 == 1)[0] == 200
         assert time.monotonic() - began < 10
         other.execute("ROLLBACK")
-    wait_for(lambda: len(rows(own_home, model=f"{GPT}:locked")) == 20)
-
-
-def test_a_stop_waits_for_the_calls_that_run(own_home: Path, providers: Providers, router: Upstream) -> None:
-    with Serving(own_home, **providers.variables) as server:
-        router.next_fault("stall-mid")
-        with Stream(server, body_of(f"{GPT}:at-the-end", "one two three four")) as stream:
-            wait_for(lambda: router.chats and router.chats[0].stalled)
-            stopping = Background(server.stop)
-            wait_for(lambda: refused(server))
-            router.release()
-            assert list(stream.events())[-1] == "[DONE]"
-        assert stopping.wait(30) == 0
-        assert "Traceback" not in server.err
-    assert row(own_home, model=f"{GPT}:at-the-end")["outcome"] == "ok"
-
-
-def refused(server: Serving) -> bool:
-    """Whether the server takes no new connections."""
-    try:
-        server.get("/models/x")
-    except OSError:
-        return True
-    return False
+    wait_for(lambda: len(rows(shared_home, model=f"{GPT}:locked")) == 20)

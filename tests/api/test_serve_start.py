@@ -16,7 +16,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from callers import GPT, Providers, Upstream, body_of, environment, rows, usage, wait_for
+from callers import GPT, Providers, Upstream, body_of, environment, usage, wait_for
 
 from serving import Serving
 
@@ -165,13 +165,3 @@ def test_a_broken_deployment_harms_no_other_model(shared_home: Path, server: Ser
     finally:
         (folder / "deployment.json").unlink()
         folder.rmdir()
-
-
-def test_two_servers_share_one_data_directory(
-    shared_home: Path, server: Serving, router: Upstream, providers: Providers
-) -> None:
-    with Serving(shared_home, **providers.variables) as second:
-        for one in (server, second):
-            assert one.chat(f"{GPT}:shared")[0] == 200
-        wait_for(lambda: len(rows(shared_home, model=f"{GPT}:shared")) == 2)
-    assert "Traceback" not in second.err
