@@ -358,7 +358,10 @@ def command(home: Path, *words: str) -> tuple[int, str, str]:
     """A command line: exit code, standard output, standard error."""
     out, err = io.StringIO(), io.StringIO()
     with inside(home), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
+        try:
+            code = main(words)
+        except SystemExit as end:  # argparse's way out
+            code = int(end.code or 0)
     return code, out.getvalue(), err.getvalue()
 
 

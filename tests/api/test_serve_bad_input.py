@@ -187,6 +187,7 @@ def test_a_text_too_long_for_the_embedded_model_is_400(server: Serving) -> None:
         {"temperature": "hot"},
         {"messages": [{"role": "user"}]},
         {"n": -3},
+        {"n": 1_000_000},
         {"response_format": 5},
         {"stop": 5},
         {"tools": "x"},

@@ -76,6 +76,8 @@ def test_answers_are_as_the_document_says(published: Any, path: str, method: str
     def holds(case: Any, real: bool) -> None:
         if real and path in REAL and isinstance(case.body, dict):
             case.body["model"] = REAL[path]
+            if isinstance(case.body.get("n"), int):
+                case.body["n"] = min(case.body["n"], 3)  # the stand-in would write a million answers
         case.call_and_validate(checks=CHECKS)
 
     holds()

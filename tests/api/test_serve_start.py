@@ -10,13 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from callers import GPT, Providers, Upstream, body_of, environment, usage, wait_for
+from callers import GPT, Providers, Upstream, body_of, command, environment, usage, wait_for
 
 from serving import Serving
 
@@ -24,24 +24,27 @@ TIMEOUT_S = 60
 AS_ANYBODY = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")  # root without its right to write all
 
 
-def started(home: Path, *options: str, before: Sequence[str] = (), **variables: str) -> tuple[int, str]:
-    """What a server that does not start says: its exit code and its one line."""
-    words = [*before, sys.executable, "-m", "chapeta.cli.main", "serve", "--port", "0", *options]
-    done = subprocess.run(
-        words, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
-        env=environment(CHAPETA_HOME=str(home), **variables),
-    )  # fmt: skip
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("chapeta: ")
-    return done.returncode, done.stderr
+def refused(home: Path, *options: str, **variables: str) -> tuple[int, str]:
+    """The command in this process, as it does not come to serve anything: its exit code and its one line."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        code, out, err = command(home, "serve", "--port", "0", *options)
+    return code, one_line(out, err)
+
+
+def one_line(out: str, err: str) -> str:
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    assert err.startswith("chapeta: ")
+    return err
 
 
 def test_a_port_in_use_is_one_line(new_home: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, said = started(new_home(), "--port", str(port))
+        code, said = refused(new_home(), "--port", str(port))
     assert code == 2
     assert str(port) in said
     assert "--port" in said
@@ -49,20 +52,20 @@ def test_a_port_in_use_is_one_line(new_home: Any) -> None:
 
 @pytest.mark.parametrize("port", ["65536", "x"])
 def test_a_port_that_cannot_be_is_one_line(new_home: Any, port: str) -> None:
-    code, said = started(new_home(), f"--port={port}")
+    code, said = refused(new_home(), f"--port={port}")
     assert code == 2
     assert "port" in said
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
 def test_a_host_that_is_not_this_machine_is_one_line(new_home: Any, host: str) -> None:
-    code, said = started(new_home(), f"--host={host}")
+    code, said = refused(new_home(), f"--host={host}")
     assert code == 2
     assert "--host" in said or "keys issue" in said or host in said
 
 
 def test_a_key_that_is_required_and_does_not_exist_is_one_line(new_home: Any) -> None:
-    code, said = started(new_home(), "--require-key")
+    code, said = refused(new_home(), "--require-key")
     assert code == 2
     assert "chapeta keys issue" in said
 
@@ -71,7 +74,7 @@ def test_a_key_that_is_required_and_does_not_exist_is_one_line(new_home: Any) ->
     "url", ["sqlite:////proc/x.sqlite", "mysql://u:secret-pw@h/x", "postgresql://u:secret-pw@127.0.0.1:9/x"]
 )
 def test_a_database_that_cannot_be_opened_is_one_line(new_home: Any, url: str) -> None:
-    code, said = started(new_home(), CHAPETA_DATABASE_URL=url)
+    code, said = refused(new_home(), CHAPETA_DATABASE_URL=url)
     assert code in (2, 4, 5)
     assert "secret-pw" not in said
 
@@ -79,7 +82,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(new_home: Any, url: str) -
 def test_a_database_that_is_something_else_is_one_line(new_home: Any) -> None:
     home = new_home()
     (home / "chapeta.sqlite").write_bytes(b"this is no database" * 1000)
-    code, said = started(home)
+    code, said = refused(home)
     assert code in (2, 5)
     assert "chapeta.sqlite" in said
     assert (home / "chapeta.sqlite").read_bytes().startswith(b"this is no database")
@@ -105,7 +108,11 @@ def read_only(place: Path) -> Iterator[tuple[str, ...]]:
 def test_a_data_directory_that_may_not_be_written_is_one_line(new_home: Any) -> None:
     home = new_home()
     with read_only(home) as before:
-        code, said = started(home, before=before)
+        done = subprocess.run(
+            [*before, sys.executable, "-m", "chapeta.cli.main", "serve", "--port", "0"], capture_output=True, text=True,
+            timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL, env=environment(CHAPETA_HOME=str(home)),
+        )  # fmt: skip
+    code, said = done.returncode, one_line(done.stdout, done.stderr)
     assert code in (1, 2, 5)
     assert str(home) in said
 

@@ -205,7 +205,7 @@ def test_specialize_compares_and_deploys_a_remote_model(
 ) -> None:
     upstream.say(label)
     words = ("specialize", rows, "--model", GPT, "--candidates", "base,few-shot,skill", "--yes", "--json")
-    outcome = json.loads(run(*words).out)
+    outcome = json.loads(here(*words).out)
     assert [one["name"] for one in outcome["candidates"]] == ["base", "few-shot", "skill"]
     assert [one["score"] for one in outcome["candidates"]] == [1.0] * 3
     for one in outcome["candidates"]:

@@ -12,6 +12,7 @@ import sys
 
 from chapeta import config
 from chapeta.errors import ChapetaError
+from chapeta.types import Answer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,10 +62,17 @@ def run(arguments: argparse.Namespace) -> None:
             print(flush=True)
             usage = answer.usage
             print(
-                f"[{usage.tokens_in} tokens in, {usage.tokens_out} out, {answer.latency_ms / 1000:.1f} s]",
+                f"[{usage.tokens_in} tokens in, {usage.tokens_out} out, {answer.latency_ms / 1000:.1f} s{cost(answer)}]",
                 file=sys.stderr,
             )
             turns = (*turns, Message("assistant", answer.text))
+
+
+def cost(answer: Answer) -> str:
+    """What an answer has cost, as the end of a line; nothing where it was free."""
+    if answer.usd is None:
+        return ", cost unknown"
+    return f", ${answer.usd:.6f}" if answer.usd else ""
 
 
 def skill_text(name: str) -> str:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from chapeta.config import calm_threads
 from chapeta.engine.closed import Tokens, closed_form, decode
@@ -69,6 +70,7 @@ class Engine:
                 f"llama.cpp could not load {model} ({error}).", "Check the file and the free memory."
             ) from error
         self._local = threading.local()
+        self._lines: WeakValueDictionary[int, Line] = WeakValueDictionary()  # the same, by thread
         self._answer_tokens = lru_cache(maxsize=65536)(self.tokenise)
         self.end_of_turn = self._end_of_turn()
 
@@ -124,9 +126,11 @@ class Engine:
         """
         return self._send("/v1/chat/completions", {"cache_prompt": True, **body, "lora": self._lora(adapter)})
 
-    def line(self) -> Line:
-        """This thread's connection to llama.cpp, for whoever watches over it."""
-        return self._connection(fresh=False)
+    def give_up(self, thread: int) -> None:
+        """Ends what llama.cpp is doing for another thread (its `threading.get_ident()`)."""
+        line = self._lines.get(thread)
+        if line is not None:
+            line.give_up()
 
     def hang_up(self) -> None:
         """Closes this thread's connection, which ends the work that llama.cpp is doing for it."""
@@ -222,6 +226,7 @@ class Engine:
             address = urlsplit(self._server.listening_address)
             connection = Line(address.hostname or "127.0.0.1", address.port)
             self._local.connection = connection
+            self._lines[threading.get_ident()] = connection
         return connection
 
 

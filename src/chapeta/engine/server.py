@@ -152,12 +152,12 @@ class Handler(BaseHTTPRequestHandler):
     def _watching(self, engine: Engine) -> Iterator[None]:
         """Ends llama.cpp's work if who asked goes away meanwhile."""
         over = threading.Event()
-        line = engine.line()
+        thread = threading.get_ident()
 
         def watch() -> None:
             while not over.wait(LOOK_EVERY_S):
                 if self._is_gone():
-                    line.give_up()
+                    engine.give_up(thread)
                     return
 
         threading.Thread(target=watch, daemon=True).start()

@@ -23,7 +23,8 @@ class Estimate:
     unpriced: tuple[str, ...]
 
     def __str__(self) -> str:
-        about = f"{self.calls:,} calls to providers, about ${self.usd:.2f}"
+        sum_of = f"about ${self.usd:.2f}" if self.usd >= 0.01 or not self.usd else "less than $0.01"
+        about = f"{self.calls:,} calls to providers, {sum_of}"
         return f"{about}, and the price of {', '.join(self.unpriced)} is unknown" if self.unpriced else about
 
 

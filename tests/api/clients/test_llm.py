@@ -7,70 +7,75 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner, Result
+from llm.cli import cli
 
 TOOL = 'def get_weather(city: str) -> str:\n    "The weather"\n    return f"weather of {city}: sunny"\n'
-Done = subprocess.CompletedProcess[str]
+SMALL = ("-m", "small", "-u", "-o", "temperature", "0", "-o", "max_tokens", "16", "Who wrote Hamlet?")
 
 
 @pytest.fixture
-def llm(service: Any, tmp_path: Path) -> Callable[..., list[Done]]:
-    """Runs commands of llm at the same time, for it takes a while to start; each has its own folder, as a user has."""
-    common = {"api_base": service.url, "supports_schema": True, "supports_tools": True}
+def folder(service: Any, tmp_path: Path) -> Path:
+    common = {"api_base": service.url, "supports_tools": True}
     names = {"router": "openrouter/openai/gpt-4.1-mini", "small": "smollm2-135m", "broken": "openrouter/fault/402"}
     models = [{"model_id": model_id, "model_name": name, **common} for model_id, name in names.items()]
+    (tmp_path / "extra-openai-models.yaml").write_text(yaml.safe_dump(models))
+    return tmp_path
 
-    def one(number: int, words: tuple[str, ...]) -> Done:
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        (folder / "extra-openai-models.yaml").write_text(yaml.safe_dump(models))
-        return subprocess.run(
-            [sys.executable, "-m", "llm", "prompt", *words], capture_output=True, text=True, timeout=120,
-            stdin=subprocess.DEVNULL, env={**os.environ, "LLM_USER_PATH": str(folder)}, check=False,
-        )  # fmt: skip
 
-    def run(*commands: tuple[str, ...]) -> list[Done]:
-        with ThreadPoolExecutor(len(commands)) as pool:
-            return list(pool.map(one, range(len(commands)), commands))
+@pytest.fixture
+def llm(folder: Path) -> Callable[..., Result]:
+    """Runs one of its commands in this process, for it takes two seconds to start."""
+
+    def run(*words: str) -> Result:
+        return CliRunner(env={"LLM_USER_PATH": str(folder)}).invoke(cli, ["prompt", *words])
 
     return run
 
 
-def tokens(done: Done) -> tuple[int, int]:
+def tokens(said: str) -> tuple[int, int]:
     """Tokens in and out, as `llm -u` tells them."""
-    found = re.search(r"Token usage: ([\d,]+) input, ([\d,]+) output", done.stderr)
-    assert found, done.stderr
+    found = re.search(r"Token usage: ([\d,]+) input, ([\d,]+) output", said)
+    assert found, said
     return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
 
 
-def test_prompts_through_a_provider(service: Any, llm: Callable[..., list[Done]]) -> None:
+def test_a_prompt_streamed_and_not(service: Any, llm: Callable[..., Result]) -> None:
     words = ("-m", "router", "-u", "-s", "Be brief.", "one two three")
-    streamed, whole, refused, tool = llm(
-        words,
-        ("--no-stream", *words),
-        ("-m", "broken", "hello"),
-        ("-m", "router", "--functions", TOOL, "Use get_weather"),
-    )
+    streamed = llm(*words)
+    assert service.openrouter.chats[-1].json["stream"] is True
+    whole = llm("--no-stream", *words)
+    assert not service.openrouter.chats[-1].json.get("stream")
     assert streamed.stdout == whole.stdout == "one two three\n"
-    assert tokens(streamed) == tokens(whole)
-    assert tokens(whole)[1] == 3
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert "Insufficient credits" in refused.stderr
-    assert tool.stdout.strip(), tool.stderr
-    sent = [record.json for record in service.openrouter.chats[-5:]]
-    assert {bool(body.get("stream")) for body in sent} == {True, False}
-    results = [turn["content"] for body in sent for turn in body["messages"] if turn["role"] == "tool"]
+    assert tokens(streamed.stderr) == tokens(whole.stderr)
+    assert tokens(whole.stderr)[1] == 3
+
+
+def test_a_tool(service: Any, llm: Callable[..., Result]) -> None:
+    done = llm("-m", "router", "--functions", TOOL, "Use get_weather")
+    assert done.stdout.strip(), done.stderr
+    results = [turn["content"] for turn in service.openrouter.chats[-1].json["messages"] if turn["role"] == "tool"]
     assert ["sunny" in result for result in results] == [True]
 
 
-def test_the_embedded_model_streamed_and_not(llm: Callable[..., list[Done]]) -> None:
-    words = ("-m", "small", "-u", "-o", "temperature", "0", "-o", "max_tokens", "16", "Who wrote Hamlet?")
-    streamed, whole = llm(words, ("--no-stream", *words))
+def test_a_refusal_is_said(llm: Callable[..., Result]) -> None:
+    refused = llm("-m", "broken", "hello")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Insufficient credits" in refused.stderr
+
+
+def test_the_embedded_model_streamed_and_not(folder: Path, llm: Callable[..., Result]) -> None:
+    """The stream by the command as it is typed."""
+    whole = llm("--no-stream", *SMALL)
     assert "Shakespeare" in whole.stdout, whole.stderr
+    streamed = subprocess.run(
+        [sys.executable, "-m", "llm", "prompt", *SMALL], capture_output=True, text=True, timeout=120, check=True,
+        stdin=subprocess.DEVNULL, env={**os.environ, "LLM_USER_PATH": str(folder)},
+    )  # fmt: skip
     assert streamed.stdout == whole.stdout
-    assert tokens(streamed) == tokens(whole)
+    assert tokens(streamed.stderr) == tokens(whole.stderr)

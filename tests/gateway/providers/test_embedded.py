@@ -136,21 +136,22 @@ def test_callers_that_go_away_stop_the_work(server: Serving, streamed: bool, mor
     assert only_child(server) == child
 
 
-def test_the_child_ends_with_a_stopped_server(folder: Path) -> None:
-    with Serving(folder) as server, streaming(server) as events:
-        next(events)
-        child = only_child(server)
-        assert server.stop() in (0, 130)
-        wait_for(lambda: not is_running(child))
-        assert "Traceback" not in server.err
-
-
 def test_the_child_ends_with_a_killed_server(folder: Path) -> None:
     with Serving(folder) as server, streaming(server) as events:
         next(events)
         child = only_child(server)
         server.kill()
         wait_for(lambda: not is_running(child))
+
+
+def test_the_child_ends_with_a_stopped_server(server: Serving) -> None:
+    """The last test: it stops the server that the others have used."""
+    with streaming(server) as events:
+        next(events)
+        child = only_child(server)
+        assert server.stop() in (0, 130)
+        wait_for(lambda: not is_running(child))
+        assert "Traceback" not in server.err
 
 
 # What is asked
