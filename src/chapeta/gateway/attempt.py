@@ -73,7 +73,7 @@ class Attempts:
                     fault = await self._embedded.fault(fault)
                 else:
                     hide(upstream.secret, fault)
-                if attempt >= retry.MOST_ATTEMPTS or not retry.is_safe(fault):
+                if attempt >= record.most_attempts or not retry.is_safe(fault):
                     raise fault from None
                 await asyncio.sleep(retry.wait_s(fault, attempt))
 

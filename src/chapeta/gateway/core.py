@@ -13,6 +13,7 @@ from typing import Any
 
 from chapeta.errors import BadInput, ChapetaError
 from chapeta.gateway import body as bodies
+from chapeta.gateway import retry
 from chapeta.gateway.attempt import Attempts, Reply
 from chapeta.gateway.body import Chat, Fields
 from chapeta.gateway.catalog.prices import Prices
@@ -155,8 +156,9 @@ class Core:
         self, routes: list[Route], record: Record, chat: Chat, fields: Fields, is_us: bool
     ) -> Reply | AnyStream:
         last: Fault | None = None
-        for route in routes:
+        for place, route in enumerate(routes):
             record.route = route
+            record.most_attempts = 1 if place + 1 < len(routes) else retry.MOST_ATTEMPTS  # rather another model now
             record.request_id = ""
             try:
                 await self._allow(route, record)

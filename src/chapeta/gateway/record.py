@@ -12,6 +12,7 @@ from chapeta.gateway.catalog.cost import SILENT, usage_of
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.ledger import Call
 from chapeta.gateway.ledger.access import AccessKey
+from chapeta.gateway.retry import MOST_ATTEMPTS
 from chapeta.gateway.route import Route
 from chapeta.types import Price
 
@@ -35,6 +36,7 @@ class Record:
         "first_token_ms",
         "id",
         "key",
+        "most_attempts",
         "outcome",
         "price",
         "prompt",
@@ -63,6 +65,7 @@ class Record:
         self.code = ""
         self.streamed = False
         self.attempts = 0
+        self.most_attempts = MOST_ATTEMPTS  # of one route
         self.begun = False
         self.budgeted = False
         self.sent_bytes = 0
