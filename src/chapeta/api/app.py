@@ -54,14 +54,15 @@ class App:
             method: str = scope["method"]
             headers = dict(scope["headers"])
             self._guard.check_origin(headers)
-            allowed = self._allowed(path)
-            if method not in allowed:
-                raise _nowhere(method, path, allowed)
-            if path in self._gets:
-                await _send_json(send, 200, self._gets[path](path))
-                return
+            handler = self._posts.get(path) if method == "POST" else None
+            if handler is None:
+                allowed = self._allowed(path)
+                if method not in allowed:
+                    raise _nowhere(method, path, allowed)
+                if path in self._gets:
+                    await _send_json(send, 200, self._gets[path](path))
+                    return
             caller = self._guard.admit(headers)
-            handler = self._posts.get(path)
             if handler is None:
                 await _send_json(send, 200, await self._models(path, caller))
             else:

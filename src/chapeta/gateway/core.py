@@ -74,7 +74,9 @@ class Core:
             chat, fields = bodies.read_chat(body)
             if not caller.is_us:
                 fields.pop("chapeta", None)
-            models = list(dict.fromkeys(name for name in (chat.model, *(chat.models or ())) if name))
+            models = [chat.model]
+            if chat.models is not None:
+                models = list(dict.fromkeys(name for name in (chat.model, *chat.models) if name))
             record.streamed = bool(chat.stream)
             if self._keep_content:
                 record.prompt = bytes(fields["messages"]).decode()
@@ -177,20 +179,20 @@ class Core:
         file = "" if route.upstream else await self.embedded.file(route.model)
         while True:
             changed, labels = self._changes(route, fields, file)
-            ours = set(fields) if is_us else set(changed)
             plan = None
             if chat.stream and not labels:
                 asks = route.upstream is None or route.upstream.remote.usage_option
                 plan = asks and not chat.wants_usage
                 if plan:
                     changed["stream_options"] = {**bodies.options(fields), "include_usage": True}
-            self._dialects.adapt(route.id, fields, changed)
+            if route.id in self._dialects:
+                self._dialects.adapt(route.id, fields, changed)
             data = bodies.write(fields, changed)
             record.sent_bytes = len(data)
             try:
                 answered = await self._attempts.with_retries(route, record, "/chat/completions", data, plan)
             except Fault as fault:
-                if self._dialects.learn(route.id, fault, ours):
+                if self._dialects.learn(route.id, fault, set(fields if is_us else changed)):
                     continue
                 raise
             if isinstance(answered, Stream):

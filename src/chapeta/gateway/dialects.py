@@ -25,6 +25,9 @@ class Dialects:
     def __init__(self) -> None:
         self._refused: defaultdict[str, set[str]] = defaultdict(set)
 
+    def __contains__(self, model: str) -> bool:
+        return model in self._refused
+
     def adapt(self, model: str, fields: Fields, changed: dict[str, Any]) -> None:
         """Takes what the model refuses out of a request, or gives it the other name."""
         for name in self._refused.get(model, ()):
@@ -40,7 +43,7 @@ class Dialects:
             return False
         said = f"{fault.message} {fault.raw}"
         name = fault.param if fault.param in INSTEAD else next((n for n in INSTEAD if n in said), None)
-        if name is None or name not in ours or name in self._refused[model] or not REFUSED.search(said):
+        if name is None or name not in ours or name in self._refused.get(model, ()) or not REFUSED.search(said):
             return False
         self._refused[model].add(name)
         return True
