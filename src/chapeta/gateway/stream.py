@@ -22,6 +22,7 @@ NOTHING = re.compile(rb"\s*:\s*null")
 Explain = Callable[[Fault], Awaitable[Fault]]
 MASK = b"[a key, masked]"
 MOST_KEPT_CHARACTERS = 1_000_000
+MOST_KEPT_BYTES = 16_000_000  # of events; the ledger keeps their text
 
 
 class Stream:
@@ -112,7 +113,7 @@ class Stream:
             self._done = True
         elif not self._finished:
             self._finished = b'"finish_reason":"' in block or b'"finish_reason": "' in block
-        if self._kept is not None:
+        if self._kept is not None and self._response.size <= MOST_KEPT_BYTES:
             self._kept.append(block)
         return block
 
