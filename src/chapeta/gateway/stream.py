@@ -20,6 +20,7 @@ from chapeta.gateway.refusal import of_error
 
 NOTHING = re.compile(rb"\s*:\s*null")
 Explain = Callable[[Fault], Awaitable[Fault]]
+END_S = 0.2  # between [DONE], which the caller has, and the end of the transfer: then the connection is free again
 MASK = b"[a key, masked]"
 MOST_KEPT_CHARACTERS = 1_000_000
 MOST_KEPT_BYTES = 16_000_000  # of events; the ledger keeps their text
@@ -71,6 +72,8 @@ class Stream:
                     return self._last_words()
                 if (block := self._events.feed(data)) and (shown := self._look(block)):
                     return shown
+            if not self._response.complete:
+                await self._response.finish(END_S)
             return b""
         except Fault as fault:
             fault.provider = fault.provider or self._upstream.remote.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import zlib
 from typing import Protocol
 
@@ -88,6 +89,13 @@ class Response:
         """Ends the call: the provider sees the connection close. Nothing happens if it is complete."""
         if not self.complete:
             self._connection.abort()
+
+    async def finish(self, patience_s: float) -> None:
+        """Waits for the end of an answer of which all that matters has come."""
+        with contextlib.suppress(TimeoutError, Fault):
+            async with asyncio.timeout(patience_s):
+                while await self.more():
+                    pass
 
     def leave(self) -> None:
         """Nobody reads on: the rest, if there is one, is thrown away, and the connection serves others."""
