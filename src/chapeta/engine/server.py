@@ -86,6 +86,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send_error(400, str(error))
         except ChapetaError as error:
             self._send_error(503, str(error))
+        except (KeyError, TypeError, AttributeError) as error:
+            self._send_error(400, f"The request has something of a wrong type ({error}).")
         except (Gone, ConnectionError):
             self.close_connection = True
 

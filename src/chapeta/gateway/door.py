@@ -83,7 +83,10 @@ class Gateway:
         """Tokens of a bare text: counted for local models, estimated from its bytes for others."""
         if not weights.is_local(model):
             return -(-len(text.encode()) // BYTES_A_TOKEN)
-        return self._run(self._started().count_tokens(str(weights.ensure(model)), text))
+        try:
+            return self._run(self._started().count_tokens(str(weights.ensure(model)), text))
+        except Fault as fault:
+            raise _as_error(fault) from None
 
     def context_tokens(self, model: str) -> int:
         """How many tokens of prompt and answer the model takes."""

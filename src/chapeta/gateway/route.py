@@ -87,7 +87,9 @@ class Router:
             self._remotes = None
             self._routes.clear()
         # a name without a provider may be deployed, or deployed anew, at any time
-        self._routes = {model: route for model, route in self._routes.items() if "/" in model and not route.candidate}
+        self._routes = {
+            model: route for model, route in list(self._routes.items()) if "/" in model and not route.candidate
+        }
 
     @property
     def remotes(self) -> Mapping[str, Remote]:

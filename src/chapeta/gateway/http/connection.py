@@ -125,7 +125,9 @@ class Connection(asyncio.Protocol):
         else:
             message, code = "The provider's answer broke off before its end.", "cut"
         remedy = "Try again; if it stays so, choose another provider." if exc is None else f"({exc})"
-        self._end(Fault(502, message, remedy, code, sent=self._begun or not self.reused))
+        # a kept connection that ends at once was closed before our call came; one that ends later may have worked on it
+        early = self.loop.time() - self.touched_s < EARLY_S
+        self._end(Fault(502, message, remedy, code, sent=self._begun or not self.reused or not early))
 
     # httptools' side
 
@@ -200,4 +202,5 @@ class Connection(asyncio.Protocol):
 
 
 STALL_S = 120.0
+EARLY_S = 0.5
 NOT_A_PROVIDER = "Check the address: `chapeta keys list` shows it."
