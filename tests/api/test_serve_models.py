@@ -150,6 +150,15 @@ def test_openais_models_are_reached_through_openrouter_where_only_its_key_is(
     assert router.last["model"] == "openai/gpt-4.1-mini"
 
 
+@pytest.mark.parametrize("models", [["google/x", "fireworks/x", GPT], [GPT, "fireworks/x"]])
+def test_a_fallback_without_a_key_takes_nothing_from_the_others(
+    only_router: Serving, router: Upstream, models: list[str]
+) -> None:
+    status, _, answer = only_router.chat("together/x", "one two", models=models)
+    assert status == 200, answer
+    assert text_of(answer) == "one two"
+
+
 def test_a_tuned_model_of_openais_is_never_sent_to_openrouter(only_router: Serving, router: Upstream) -> None:
     status, _, answer = only_router.chat("ft:gpt-4.1-mini:my-org::AbC123")
     assert status == 401

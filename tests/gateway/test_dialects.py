@@ -23,10 +23,10 @@ def test_a_refused_field_gets_its_other_name() -> None:
     dialects = Dialects()
     assert dialects.learn("m", refusal(UNSUPPORTED, "max_tokens"), {"max_tokens"})
     changed: dict[str, Any] = {"max_tokens": 8}
-    dialects.adapt("m", {}, changed)
+    dialects.adapt("m", {}, changed, changed)
     assert changed == {"max_tokens": None, "max_completion_tokens": 8}
     other: dict[str, Any] = {"max_tokens": 8}
-    dialects.adapt("another", {}, other)
+    dialects.adapt("another", {}, other, other)
     assert other == {"max_tokens": 8}
 
 
@@ -34,8 +34,17 @@ def test_a_refused_field_of_the_request_is_left_out() -> None:
     dialects = Dialects()
     assert dialects.learn("m", refusal("Unsupported value: 'temperature' does not support 0."), {"temperature"})
     changed: dict[str, Any] = {}
-    dialects.adapt("m", {"temperature": msgspec.Raw(b"0")}, changed)
+    fields = {"temperature": msgspec.Raw(b"0")}
+    dialects.adapt("m", fields, changed, fields)
     assert changed == {"temperature": None}
+
+
+def test_what_was_learned_of_ours_leaves_a_callers_field_alone() -> None:
+    dialects = Dialects()
+    assert dialects.learn("m", refusal("Unsupported value: 'temperature' does not support 0."), {"temperature"})
+    changed: dict[str, Any] = {"model": "m"}
+    dialects.adapt("m", {"temperature": msgspec.Raw(b"0")}, changed, ours=("model",))
+    assert changed == {"model": "m"}
 
 
 def test_a_callers_own_field_and_other_refusals_are_not_learned() -> None:

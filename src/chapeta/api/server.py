@@ -138,6 +138,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listening.bind((host, port))
         listening.listen(2048)
+    except UnicodeError:
+        listening.close()
+        raise BadInput(f"'{host[:100]}' is no address.", "Give one, such as 127.0.0.1.") from None
     except OverflowError:
         raise BadInput(f"{port} is not a port.", "Give one between 0 (any free one) and 65535.") from None
     except OSError as error:

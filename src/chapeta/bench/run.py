@@ -52,6 +52,7 @@ def answer_requests(
                 tick(len(requests) - len(missing) + done, len(requests), f"{rate:.0f} tokens/s")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            gateway.cancel()  # a provider that is at work on this is not waited for
             raise
     answers = [known[key] for key in keys]
     if all(answer.finish == "error" for answer in answers):

@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
                 continue
             except KeyboardInterrupt:
                 print("  (stopped)")
-                turns = (*turns, Message("assistant", "".join(pieces)))
+                # an empty turn would be refused by some providers from then on
+                turns = (*turns, Message("assistant", "".join(pieces))) if pieces else turns[:-1]
                 continue
             print(flush=True)
             usage = answer.usage

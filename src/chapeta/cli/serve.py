@@ -8,11 +8,13 @@ OPENAI_BASE_URL=http://127.0.0.1:8484/v1 OPENAI_API_KEY=any llm -m support-triag
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 
 from chapeta import config
 from chapeta.cli import options
+from chapeta.errors import BadInput
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from chapeta.api.server import Serving, serve
 
+    if not 0 < arguments.answer_seconds < math.inf:
+        raise BadInput(f"--answer-seconds {arguments.answer_seconds} is not a time.", "Give a number above 0.")
     keep = arguments.keep_content or os.environ.get(config.KEEP_CONTENT_VARIABLE, "") not in ("", "0")
     how = Serving(arguments.host, arguments.port, arguments.require_key, keep, arguments.answer_seconds)
 

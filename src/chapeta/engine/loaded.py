@@ -7,6 +7,7 @@ again (about a second for the embedded one); requests in flight are waited for. 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,11 +29,10 @@ class Loaded:
         self._lock = threading.Condition()
         self._engine: Engine | None = None
         self._in_use = 0
+        self._queue: deque[object] = deque()
 
     def use(self, model: str, adapter: str | None, work: Callable[[Engine], Result]) -> Result:
         """Does the work with the model loaded, with more context if it asks for it, up to what the model was trained for."""
-        if adapter is not None and not Path(adapter).is_file():
-            raise BadInput(f"There is no adapter {adapter}.", "Deploy the run anew: `chapeta deploy RUN`.")
         needed = FIRST_CONTEXT_TOKENS
         while True:
             with self._engine_for(model, adapter, needed) as engine:
@@ -52,17 +52,27 @@ class Loaded:
 
     @contextmanager
     def _engine_for(self, model: str, adapter: str | None, context_tokens: int) -> Iterator[Engine]:
-        """The loaded engine, loaded again first if the model, the adapter or the context ask for it."""
+        """The loaded engine, loaded again first if the model, the adapter or the context ask for it.
+
+        Calls are let in as they came: one that waits for another model is not overtaken by those of the present one.
+        """
         file = weights.ensure(model)
+        ticket = object()
         with self._lock:
-            while not _fits(self._engine, file, adapter, context_tokens):
-                if self._in_use:
+            self._queue.append(ticket)
+            try:
+                while self._queue[0] is not ticket or (
+                    self._in_use and not _fits(self._engine, file, adapter, context_tokens)
+                ):
                     self._lock.wait()
-                else:
+                if not _fits(self._engine, file, adapter, context_tokens):
                     self._engine = self._load(file, adapter, context_tokens)
-            engine = self._engine
-            assert engine is not None
-            self._in_use += 1
+                engine = self._engine
+                assert engine is not None
+                self._in_use += 1
+            finally:
+                self._queue.remove(ticket)
+                self._lock.notify_all()
         try:
             yield engine
         finally:
@@ -71,6 +81,8 @@ class Loaded:
                 self._lock.notify_all()
 
     def _load(self, file: Path, adapter: str | None, context_tokens: int) -> Engine:
+        if adapter is not None and not Path(adapter).is_file():
+            raise BadInput(f"There is no adapter {adapter}.", "Deploy the run anew: `chapeta deploy RUN`.")
         before = self._engine if self._engine and self._engine.model == file else None
         adapters = dict.fromkeys((*(before.adapters if before else ()), *((adapter,) if adapter else ())))
         room = max(before.context_tokens if before else 0, FIRST_CONTEXT_TOKENS)

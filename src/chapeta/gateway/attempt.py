@@ -58,6 +58,10 @@ class Attempts:
     async def with_retries(
         self, route: Route, record: Record, path: str, data: bytes, plan: bool | None
     ) -> Reply | Stream:
+        """Sends a body until it is answered or refused for good. Raises Fault.
+
+        plan: None for a whole answer, else a stream; True if its usage was asked for by us alone.
+        """
         attempt = 0
         while True:
             attempt += 1
@@ -81,7 +85,18 @@ class Attempts:
         upstream = route.upstream or await self._embedded.upstream()
         whole = plan is None
         request = upstream.request(path, data) if whole else upstream.request(path, data, EVENT_STREAM)
+        record.sent = True
         response = await self._pool.send(upstream.origin, request, whole, self._answer_s)
+        try:
+            return await self._read(route, upstream, response, record, plan)
+        except BaseException:
+            response.abort()  # nobody reads on; nothing happens where it is complete
+            raise
+
+    async def _read(
+        self, route: Route, upstream: Upstream, response: Response, record: Record, plan: bool | None
+    ) -> Reply | Stream:
+        """What a provider has answered. Raises Fault for anything but an answer."""
         if response.status != 200:
             raise of_response(response, await response.read(), upstream.remote.name, upstream.remote.title)
         record.request_id = masked(upstream.secret, request_id(response))

@@ -33,8 +33,8 @@ def label_format(labels: Sequence[str]) -> Json:
 def with_labels(body: bytes, labels: Sequence[str]) -> bytes:
     """A chat completion with every choice's text made the label that it names."""
     answer = msgspec.json.decode(body)
-    for choice in answer.get("choices") or ():
-        message = choice.get("message") if isinstance(choice, dict) else None
+    for choice in _choices(answer):
+        message = choice.get("message")
         if isinstance(message, dict) and isinstance(message.get("content"), str):
             message["content"] = label_in(message["content"], labels)
     return msgspec.json.encode(answer)
@@ -57,11 +57,12 @@ def as_events(body: bytes, with_usage: bool) -> bytes:
     answer = msgspec.json.decode(body)
     head = {"id": answer.get("id", ""), "object": "chat.completion.chunk", "created": answer.get("created", 0)}
     head["model"] = answer.get("model", "")
-    choices = [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]
     chunks = []
-    for choice in choices:
-        message = choice.get("message") or {}
-        calls = [{"index": n, **call} for n, call in enumerate(message.get("tool_calls") or ())]
+    for choice in _choices(answer):
+        message = choice.get("message")
+        message = message if isinstance(message, dict) else {}
+        given = message.get("tool_calls")
+        calls = [{"index": n, **call} for n, call in enumerate(given if isinstance(given, list) else ())]
         delta = {"role": "assistant", "content": message.get("content"), **({"tool_calls": calls} if calls else {})}
         place = {"index": choice.get("index", 0), "logprobs": choice.get("logprobs")}
         chunks.append({**head, "choices": [{**place, "delta": delta, "finish_reason": None}]})
@@ -70,6 +71,12 @@ def as_events(body: bytes, with_usage: bool) -> bytes:
     if with_usage and isinstance(answer.get("usage"), dict):
         chunks.append({**head, "choices": [], "usage": answer["usage"]})
     return b"".join(map(sse.event, chunks)) + sse.DONE
+
+
+def _choices(answer: Json) -> list[Json]:
+    """The choices of an answer, as far as they are any."""
+    choices = answer.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
 
 
 class Told:

@@ -8,7 +8,9 @@ The HTTP server (`api/`) and the blocking door (`door.py`) both come through her
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from chapeta.errors import BadInput, ChapetaError
@@ -48,6 +50,33 @@ class Caller:
     is_us: bool = False
 
 
+class _Entered:
+    """Around a call: whatever ends it early is entered with its reason. What ends well is entered by who has its end."""
+
+    __slots__ = ("_enter", "_record")
+
+    def __init__(self, record: Record, enter: Callable[[Record], None]) -> None:
+        self._record = record
+        self._enter = enter
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, Fault):
+            error.call_id = self._record.id
+            self._record.failed(error)
+        elif isinstance(error, Exception):
+            self._record.failed(Fault(500, str(error), code="internal_error", sent=self._record.sent))
+        else:
+            self._record.cancelled()
+        self._enter(self._record)
+
+
 class Core:
     """Serves calls. `gate` and `purse` hold them to their budgets, `ledger` keeps a row of each."""
 
@@ -70,7 +99,7 @@ class Core:
     async def chat(self, body: bytes, caller: Caller) -> Reply | AnyStream:
         """A chat completion. Raises Fault; every call that gets as far as here has a row in the ledger."""
         record = Record(caller.key, caller.run)
-        try:
+        with _Entered(record, self._enter):
             chat, fields = bodies.read_chat(body)
             if not caller.is_us:
                 fields.pop("chapeta", None)
@@ -82,20 +111,11 @@ class Core:
                 record.prompt = bytes(fields["messages"]).decode()
             routes = await self._routes(models, caller)
             return await self._first_that_answers(routes, record, chat, fields, caller.is_us)
-        except Fault as fault:
-            fault.call_id = record.id
-            record.failed(fault)
-            self._enter(record)
-            raise
-        except asyncio.CancelledError:
-            record.cancelled()
-            self._enter(record)
-            raise
 
     async def embed(self, body: bytes, caller: Caller) -> Reply:
         """Embeddings, by a provider that makes them."""
         record = Record(caller.key, caller.run)
-        try:
+        with _Entered(record, self._enter):
             asked, fields = bodies.read_embeddings(body)
             route = (await self._routes([asked.model], caller))[0]
             record.route = route
@@ -104,19 +124,11 @@ class Core:
                 raise Fault(400, f"'{asked.model}' makes no embeddings.", remedy, "not_supported", param="model")
             await self._allow(route, record)
             data = bodies.write(fields, {"model": route.model})
+            record.sent_bytes = len(data)
             reply = await self._attempts.with_retries(route, record, "/embeddings", data, None)
             assert isinstance(reply, Reply)
             self._enter(record)
             return reply
-        except Fault as fault:
-            fault.call_id = record.id
-            record.failed(fault)
-            self._enter(record)
-            raise
-        except asyncio.CancelledError:
-            record.cancelled()
-            self._enter(record)
-            raise
 
     async def route(self, model: str) -> Route:
         """Who would answer to a name. Raises Fault."""
@@ -132,6 +144,7 @@ class Core:
             self._pool.close()
             self.embedded.close()
             await asyncio.sleep(0)  # calls in flight hear of it, and are entered
+            await asyncio.gather(*self._guesses, return_exceptions=True)
         finally:
             self._ledger.close()
 
@@ -145,13 +158,25 @@ class Core:
         if len(models) == 1 and (known := self.router.known(models[0])) is not None and not known.fallbacks:
             return [known]
         routes: dict[str, Route] = {}
+        first: Fault | None = (
+            None  # a model whose key is missing does not stop the others; one that nobody has is a slip
+        )
         for model in models:
             try:
                 found = await asyncio.get_running_loop().run_in_executor(None, self.router.with_fallbacks, model)
+            except Fault as fault:
+                if fault.status == 404:
+                    raise
+                first = first or fault
+                continue
             except ChapetaError as error:
-                raise Fault(400 if isinstance(error, BadInput) else 500, error.message, error.remedy) from None
+                status = 400 if isinstance(error, BadInput) else 500
+                first = first or Fault(status, error.message, error.remedy)
+                continue
             for one in found:
                 routes.setdefault(one.deployment + one.id, one)
+        if first is not None and not routes:
+            raise first
         return list(routes.values())
 
     async def _first_that_answers(
@@ -185,14 +210,16 @@ class Core:
                 plan = asks and not chat.wants_usage
                 if plan:
                     changed["stream_options"] = {**bodies.options(fields), "include_usage": True}
+            ours = fields if is_us else changed
             if route.id in self._dialects:
-                self._dialects.adapt(route.id, fields, changed)
+                self._dialects.adapt(route.id, fields, changed, ours)
             data = bodies.write(fields, changed)
             record.sent_bytes = len(data)
+            record.room = chat.max_completion_tokens or chat.max_tokens or 0
             try:
                 answered = await self._attempts.with_retries(route, record, "/chat/completions", data, plan)
             except Fault as fault:
-                if self._dialects.learn(route.id, fault, set(fields if is_us else changed)):
+                if self._dialects.learn(route.id, fault, ours):
                     continue
                 raise
             if isinstance(answered, Stream):
@@ -238,7 +265,7 @@ class Core:
         self._ledger.write(call)
         if usd:
             self._charge(record, usd)
-        elif usd is None and record.budgeted and record.begun and record.outcome != "ok":
+        elif usd is None and record.budgeted and record.sent:
             guessing = asyncio.get_running_loop().create_task(self._charge_guess(record))
             self._guesses.add(guessing)
             guessing.add_done_callback(self._guesses.discard)

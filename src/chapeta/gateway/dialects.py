@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Container
 from typing import Any
 
 from chapeta.gateway.body import Fields
@@ -28,16 +29,18 @@ class Dialects:
     def __contains__(self, model: str) -> bool:
         return model in self._refused
 
-    def adapt(self, model: str, fields: Fields, changed: dict[str, Any]) -> None:
-        """Takes what the model refuses out of a request, or gives it the other name."""
+    def adapt(self, model: str, fields: Fields, changed: dict[str, Any], ours: Container[str]) -> None:
+        """Takes what the model refuses out of a request, or gives it the other name, where the field is ours."""
         for name in self._refused.get(model, ()):
+            if name not in ours:
+                continue
             value = changed.get(name, fields.get(name))
             if value is not None:
                 changed[name] = None
                 if INSTEAD[name]:
                     changed[INSTEAD[name]] = value
 
-    def learn(self, model: str, fault: Fault, ours: set[str]) -> bool:
+    def learn(self, model: str, fault: Fault, ours: Container[str]) -> bool:
         """Whether a refusal was about one of our fields that can do without; it will from now on."""
         if fault.status not in (400, 422) or not fault.provider:
             return False

@@ -18,7 +18,7 @@ from chapeta.errors import BadInput, ChapetaError, Missing, ModelFailed, OverLim
 from chapeta.gateway import translate
 from chapeta.gateway.attempt import Reply
 from chapeta.gateway.catalog import context_tokens_of, price_of
-from chapeta.gateway.core import Caller, Core
+from chapeta.gateway.core import AnyStream, Caller, Core
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.ledger import Ledger
 from chapeta.gateway.providers import embedded
@@ -48,6 +48,7 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._core: Core | None = None
         self._router = Router()
+        self._calls: set[asyncio.Task[Any]] = set()  # of the loop's thread
 
     @property
     def spent_usd(self) -> float:
@@ -106,8 +107,14 @@ class Gateway:
         with self._lock:
             loop, core, self._loop, self._core = self._loop, self._core, None, None
         if loop is not None and core is not None:
-            asyncio.run_coroutine_threadsafe(core.close(), loop).result()
+            asyncio.run_coroutine_threadsafe(self._end(core), loop).result()
             loop.call_soon_threadsafe(loop.stop)
+
+    def cancel(self) -> None:
+        """Ends the calls in flight, of all threads: who waits for one of them gets a CancelledError."""
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(lambda: [call.cancel() for call in self._calls])
 
     def __enter__(self) -> Gateway:
         return self
@@ -123,8 +130,23 @@ class Gateway:
         except Fault as fault:
             raise _as_error(fault) from None
 
+    async def _end(self, core: Core) -> None:
+        calls = tuple(self._calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await core.close()
+
+    async def _chat(self, body: bytes) -> Reply | AnyStream:
+        """A call of the core, which `cancel` knows of until it is over."""
+        call = asyncio.current_task()
+        assert call is not None
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return await self._started().chat(body, self._caller)
+
     async def _whole(self, body: bytes) -> Answer:
-        reply = await self._started().chat(body, self._caller)
+        reply = await self._chat(body)
         assert isinstance(reply, Reply)
         return translate.answer(reply)
 
@@ -134,7 +156,7 @@ class Gateway:
 
         async def read() -> Answer:
             try:
-                stream = await self._started().chat(body, self._caller)
+                stream = await self._chat(body)
                 assert not isinstance(stream, Reply)
                 return await translate.read_stream(stream, texts.put)
             finally:

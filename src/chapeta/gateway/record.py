@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from chapeta.types import Price
 _process = secrets.token_hex(4)
 _number = count()
 BYTES_A_TOKEN = 4
+QUICK_TOKENS_A_SECOND = 50
 CANCELLED = 499  # nginx's status for a caller who went away
 
 
@@ -41,14 +43,16 @@ class Record:
         "price",
         "prompt",
         "request_id",
+        "room",
         "route",
         "run",
+        "sent",
         "sent_bytes",
         "started_at",
         "status",
         "streamed",
         "usage",
-    )  # fmt: skip
+    )
 
     def __init__(self, key: AccessKey | None, run: str) -> None:
         self.started_at = time.time()
@@ -66,9 +70,11 @@ class Record:
         self.streamed = False
         self.attempts = 0
         self.most_attempts = MOST_ATTEMPTS  # of one route
-        self.begun = False
+        self.sent = False  # to a provider, who may be at work
+        self.begun = False  # and has said so
         self.budgeted = False
         self.sent_bytes = 0
+        self.room = 0  # most tokens of the answer, 0 if the caller does not say
         self.events = 0
         self.request_id = ""
         self.prompt: str | None = None
@@ -87,11 +93,15 @@ class Record:
         self.status, self.outcome, self.code = CANCELLED, "cancelled", "caller_left"
 
     def guess_usd(self, price: Price) -> float:
-        """About what a call has cost that broke off before it told: its bytes, and a token an event.
+        """About what a call has cost whose provider did not tell, or not before the caller left.
 
-        A provider bills what it has written; if nothing were charged, a budget could be passed by hanging up.
+        Its bytes; and a token an event of a stream, or what a quick model writes in the time that it took. If nothing
+        were charged, a budget could be passed by hanging up.
         """
-        return (price.input * self.sent_bytes / BYTES_A_TOKEN + price.output * self.events) / 1e6 + price.usd_per_call
+        tokens_out = float(self.events)
+        if not self.streamed:
+            tokens_out = min(self.room or math.inf, self.elapsed_ms / 1000 * QUICK_TOKENS_A_SECOND)
+        return (price.input * self.sent_bytes / BYTES_A_TOKEN + price.output * tokens_out) / 1e6 + price.usd_per_call
 
     def call(self) -> tuple[Call, float | None]:
         """The row, and what the call cost in USD (None: nobody knows)."""

@@ -11,6 +11,7 @@ Nothing is looked up in a list of models: an id that no catalogue knows is the p
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -64,7 +65,11 @@ class Router:
     def with_fallbacks(self, model: str) -> list[Route]:
         """The route of a model, then those of its deployment's fallbacks. Raises as `find` does."""
         route = self.find(model)
-        return [route, *(self.fallback(route, name) for name in route.fallbacks)]
+        found = [route]
+        for name in route.fallbacks:
+            with contextlib.suppress(Fault):  # one that has lost its key takes nothing from the others
+                found.append(self.fallback(route, name))
+        return found
 
     def known(self, model: str) -> Route | None:
         """The route, if it has been looked up before."""

@@ -6,7 +6,6 @@ reaches the caller as an event of the stream.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -91,11 +90,7 @@ class Stream:
         else:
             self._response.abort()
         if self._kept is not None:
-            texts = [
-                choice["delta"].get("content") or ""
-                for value in sse.decoded(b"".join(self._kept)) for choice in value.get("choices", ())
-                if isinstance(choice, dict) and isinstance(choice.get("delta"), dict)
-            ]  # fmt: skip
+            texts = (text for value in sse.decoded(b"".join(self._kept)) for text in sse.texts(value))
             self.record.answer = "".join(texts)[:MOST_KEPT_CHARACTERS]
         self._on_close(self.record)
 
@@ -174,18 +169,14 @@ class Stream:
 async def first_events(response: Response, events: sse.Events, upstream: Upstream) -> bytes:
     """The first events of a stream. Raises the Fault if the provider begins with an error: nothing was passed on yet."""
     title = upstream.remote.title
-    try:
-        while True:
-            data = await response.more()
-            block = events.feed(data if data else b"\n\n") if data or events.rest.strip() else b""
-            if sse.has_data(block):
-                break
-            if not data:
-                raise Fault(502, f"{title} ended its stream before the first event.", "Ask again.", "cut", sent=True)
-        _require_speech(block, upstream)
-    except (asyncio.CancelledError, Fault):
-        response.abort()
-        raise
+    while True:
+        data = await response.more()
+        block = events.feed(data if data else b"\n\n") if data or events.rest.strip() else b""
+        if sse.has_data(block):
+            break
+        if not data:
+            raise Fault(502, f"{title} ended its stream before the first event.", "Ask again.", "cut", sent=True)
+    _require_speech(block, upstream)
     return block
 
 
@@ -204,7 +195,7 @@ def _require_speech(block: bytes, upstream: Upstream) -> None:
     for value in values if b'"error"' not in block else sse.decoded(block):
         if isinstance(value.get("error"), dict):
             raise of_error(value["error"], 502, upstream.remote.name, upstream.remote.title)
-        if any((c.get("delta") or {}).get("content") for c in value.get("choices") or () if isinstance(c, dict)):
+        if any(sse.texts(value)):
             return  # it has begun to speak: an error after that is the caller's to see
 
 

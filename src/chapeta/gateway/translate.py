@@ -48,8 +48,9 @@ def answer(reply: Reply) -> Answer:
         raise Fault(
             502, "The answer has no choices.", "Try again, or choose another model.", "garbage", provider, sent=True
         )
-    message = choices[0].get("message") or {}
-    return _made(reply.record, str(message.get("content") or ""), choices[0].get("finish_reason"))
+    message = choices[0].get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    return _made(reply.record, content if isinstance(content, str) else "", choices[0].get("finish_reason"))
 
 
 async def read_stream(stream: AnyStream, put: Callable[[str], None]) -> Answer:
@@ -63,12 +64,10 @@ async def read_stream(stream: AnyStream, put: Callable[[str], None]) -> Answer:
                     route = stream.record.route
                     name = route.provider if route else ""
                     raise of_error(value["error"], 502, name, name)
-                for choice in value.get("choices") or ():
-                    text = (choice.get("delta") or {}).get("content")
-                    finish = choice.get("finish_reason") or finish
-                    if text:
-                        pieces.append(text)
-                        put(text)
+                finish = sse.finish_of(value) or finish
+                for text in filter(None, sse.texts(value)):
+                    pieces.append(text)
+                    put(text)
     finally:
         stream.close()
     return _made(stream.record, "".join(pieces), finish)

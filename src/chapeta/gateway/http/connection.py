@@ -153,7 +153,6 @@ class Connection(asyncio.Protocol):
         )
         response.expect(until_close)
         if not self._whole:
-            self.limit_s = self._stall_s
             self._hand_over()
 
     def on_message_complete(self) -> None:
@@ -176,6 +175,8 @@ class Connection(asyncio.Protocol):
         bodies = self._bodies
         body = bodies[0] if len(bodies) == 1 else b"".join(bodies)
         bodies.clear()
+        if not self._whole:
+            self.limit_s = self._stall_s  # it has begun to speak
         if self._response is not None:
             self._response.feed(body)
 

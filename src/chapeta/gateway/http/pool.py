@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from dataclasses import dataclass, field
@@ -41,17 +42,21 @@ class _Place:
 
 
 class Pool:
-    """Sends requests over kept connections. Belongs to one event loop."""
+    """Sends requests over kept connections, at most so many to one provider. Belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_connections: int = MOST_CONNECTIONS) -> None:
+        self._most_connections = most_connections
         self._places: dict[Origin, _Place] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def send(self, origin: Origin, request: bytes, whole: bool, limit_s: float) -> Response:
         """Sends a request; the response has its headers, or with `whole` its body too. Raises Fault.
 
         A kept connection that the provider had closed meanwhile is replaced once: nothing was answered on it.
         """
+        if self._closed:
+            raise Fault(503, "The gateway is closing.", "Ask again when it runs again.", "stopped")
         place = self._places.get(origin)
         if place is None:
             place = self._places[origin] = _Place()
@@ -66,26 +71,36 @@ class Pool:
             except Fault as fault:
                 if fault.sent or fault.code != "closed":
                     raise
-        connection = await self._connect(origin, place)
+        if self._closed:
+            raise Fault(503, "The gateway is closing.", "Ask again when it runs again.", "stopped")
+        connection = await self._connect(origin, place, limit_s)
         return await connection.send(request, whole, limit_s)
 
     def close(self) -> None:
         """Closes every connection; calls in flight end with a Fault."""
+        self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
         for place in self._places.values():
             for connection in tuple(place.open):
                 connection.abort()
+            for turn in place.waiting:
+                turn.cancel()
         self._places.clear()
 
-    async def _connect(self, origin: Origin, place: _Place) -> Connection:
+    async def _connect(self, origin: Origin, place: _Place, patience_s: float) -> Connection:
+        """A new connection, or one that has become free while all places were taken."""
         loop = asyncio.get_running_loop()
-        while len(place.open) + place.connecting >= MOST_CONNECTIONS:
+        while len(place.open) + place.connecting >= self._most_connections:
             turn: asyncio.Future[None] = loop.create_future()
             place.waiting.append(turn)
             try:
-                await turn
+                async with asyncio.timeout(patience_s):
+                    await turn
+            except TimeoutError:
+                message = f"{self._most_connections} calls to {origin} are in flight, and none ended in {patience_s:.0f} seconds."
+                raise Fault(503, message, "Send fewer calls at once.", "busy") from None
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
                     _next(place)  # our turn goes to who waits behind us
@@ -107,16 +122,20 @@ class Pool:
             _next(place)
 
         place.connecting += 1
+        connected = False
         try:
             async with asyncio.timeout(CONNECT_S):
                 context = tls_context() if origin.tls else None
                 _, connection = await loop.create_connection(make, origin.host, origin.port, ssl=context)
+            connected = True
         except TimeoutError:
             raise _unreachable(origin, f"no connection within {CONNECT_S:.0f} seconds") from None
         except (OSError, ssl.SSLError) as error:
-            raise _unreachable(origin, error.strerror or str(error)) from None
+            raise _unreachable(origin, os.strerror(error.errno) if error.errno else str(error)) from None
         finally:
             place.connecting -= 1
+            if not connected:
+                _next(place)  # the place is free for who waits
         place.open.add(connection)
         return connection
 

@@ -82,7 +82,9 @@ class Response:
             size += len(part)
             if size > most_bytes:
                 self.abort()
-                raise Fault(502, f"The provider's answer is longer than {most_bytes:,} bytes.", code="too_long")
+                raise Fault(
+                    502, f"The provider's answer is longer than {most_bytes:,} bytes.", code="too_long", sent=True
+                )
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def abort(self) -> None:

@@ -37,7 +37,10 @@ class Events:
             if not _has_border(bytes(rest[-len(data) - 3 :])):
                 if len(rest) > MOST_EVENT_BYTES:
                     raise Fault(
-                        502, f"One event of the stream is longer than {MOST_EVENT_BYTES:,} bytes.", code="too_long"
+                        502,
+                        f"One event of the stream is longer than {MOST_EVENT_BYTES:,} bytes.",
+                        code="too_long",
+                        sent=True,
                     )
                 return b""
             data = bytes(rest)
@@ -97,6 +100,21 @@ def decoded(events: bytes) -> list[Json]:
         if isinstance(value, dict):
             found.append(value)
     return found
+
+
+def texts(chunk: Json) -> list[str]:
+    """The texts of a chunk's choices, whatever else a provider may have put there."""
+    choices = chunk.get("choices")
+    deltas = [c.get("delta") for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+    found = [delta.get("content") for delta in deltas if isinstance(delta, dict)]
+    return [text for text in found if isinstance(text, str)]
+
+
+def finish_of(chunk: Json) -> str | None:
+    """The first finish reason among a chunk's choices."""
+    choices = chunk.get("choices")
+    found = [c.get("finish_reason") for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+    return next((reason for reason in found if isinstance(reason, str)), None)
 
 
 def event(value: Json) -> bytes:

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from chapeta.gateway.http.pool import Origin
 from chapeta.gateway.http.upstream import Upstream
 from chapeta.gateway.providers.remote import Remote
 
+START_S = 60.0
 SLOTS = 4  # questions that the engine answers at a time
 REMOTE = Remote("embedded", "The embedded engine", "", needs_key=False, models_path="")
 
@@ -88,6 +90,8 @@ class Embedded:
             start_new_session=True,  # a Ctrl-C in the terminal is the gateway's to handle
         )  # fmt: skip
         assert child.stdin is not None and child.stdout is not None
+        too_late = threading.Timer(START_S, child.kill)
+        too_late.start()
         try:
             child.stdin.write(f"{secret}\n")
             child.stdin.flush()
@@ -97,6 +101,8 @@ class Embedded:
             remedy = "Its reason stands above; `pip install --force-reinstall xllamacpp` mends a broken install."
             message = f"The embedded engine did not start ({_end_of(child.wait())})."
             raise Fault(503, message, remedy, "engine_died") from None
+        finally:
+            too_late.cancel()
         self._child = child
         head = f"host: 127.0.0.1\r\nauthorization: Bearer {secret}\r\ncontent-type: application/json\r\n".encode()
         return Upstream(REMOTE, Origin("127.0.0.1", port, False), "", head, secret.encode())

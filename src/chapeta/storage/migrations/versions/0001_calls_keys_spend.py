@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from chapeta.errors import BadInput
+
 revision = "0001"
 down_revision = None
 
@@ -61,4 +63,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """There is no way back: older programs say so, and `backups/` holds the database as it was."""
-    raise NotImplementedError("Copy the database from backups/ instead.")
+    raise BadInput("A database is not taken back to an older form.", "Copy it from backups/ instead.")
