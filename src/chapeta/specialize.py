@@ -24,9 +24,10 @@ from chapeta.progress import SILENT, Progress
 from chapeta.stages.bench import bench_stage
 from chapeta.stages.candidates import Parts, build, choose_shots, write_skill_stage
 from chapeta.stages.conclude import conclude
-from chapeta.stages.estimate import Approve, approve_all, estimate
+from chapeta.stages.estimate import Approve, approve_all, estimate, names_providers
 from chapeta.stages.prepare import split_file, splits_of, task_of
 from chapeta.stages.run import Run
+from chapeta.stages.spend import spent_usd
 from chapeta.stages.tune import Tuned, can_tune, tune_stage
 from chapeta.types import Candidate, Json, Task
 
@@ -83,13 +84,15 @@ def prove(
     """All but the deployment. Without `fresh` the run's splits and adapters are used as earlier stages left them."""
     clock = Clock(run.settings.limit_minutes)
     with (
-        Gateway(run.settings.budget_usd, run.settings.name) as gateway,
+        Gateway(run.settings.budget_usd, run.label, spent_usd(run)) as gateway,
         AnswerStore(config.home() / "answers.sqlite") as store,
     ):
         splits = (split_file if fresh else splits_of)(run, gateway, progress)
         task = task_of(run, splits, gateway)
+        gateway.before_paying = lambda: approve(estimate(run, task, splits, gateway, store))
+        if names_providers(run) and not (run.folder / "bench.json").exists():  # asked now, not after an hour of training
+            gateway.agree()
         candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock, fresh)
-        approve(estimate(candidates, splits.test, gateway, store))
         benched = bench_stage(run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline())
     progress.stage("Verdict")
     return benched.result, conclude(run, benched, splits, tuned)

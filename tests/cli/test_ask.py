@@ -242,6 +242,31 @@ def test_specialize_stops_at_its_budget_and_goes_on_with_a_larger_one(
     assert len(upstream.chats) <= answered + in_flight, "answers that were paid for are not asked again"
 
 
+def test_a_budget_holds_over_restarts(upstream: Standin, rows: str, here: Callable[..., Done]) -> None:
+    upstream.say(label)
+    words = ("specialize", rows, "--model", SONAR, "--candidates", "base,skill", "--budget-usd", "0.02")
+    here(*words, code=7)
+    asked = len(upstream.chats)
+    assert "are spent" in here(*words, code=7).err.splitlines()[-1]
+    assert len(upstream.chats) == asked
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--model", GPT, "--candidates", "base,few-shot,skill"),
+        ("--candidates", "base,skill", "--writer", GPT),
+        ("--candidates", "base", "--task", "generate", "--metric", "judge", "--judge", GPT),
+    ],
+)
+def test_nothing_is_paid_for_before_the_user_has_agreed(
+    upstream: Standin, rows: str, here: Callable[..., Done], more: tuple[str, ...]
+) -> None:
+    said = here("specialize", rows, *more, code=7).err
+    assert "--yes" in said.splitlines()[-1] and "calls to providers" in said
+    assert not upstream.chats
+
+
 def test_bench_compares_models(upstream: Standin, rows: str, here: Callable[..., Done]) -> None:
     upstream.say(lambda body: label(body) if body["model"].startswith("qwen") else "billing")
     here("split", rows, "--model", GPT, "--candidates", "base")

@@ -38,11 +38,15 @@ Result = TypeVar("Result")
 class Gateway:
     """Answers requests, from any thread. Use it in a `with` block, which ends what it started.
 
-    budget_usd: cap of what all its calls may cost; run: named in the ledger.
+    budget_usd: cap of what all its calls may cost; spent_usd: of it, before. run: named in the ledger.
+    before_paying: called before the first call to a provider; what it raises is raised by that call and all later ones.
     """
 
-    def __init__(self, budget_usd: float | None = None, run: str = "") -> None:
-        self._purse = Purse(budget_usd) if budget_usd is not None else None
+    def __init__(self, budget_usd: float | None = None, run: str = "", spent_usd: float = 0.0) -> None:
+        self._purse = Purse(budget_usd, spent_usd) if budget_usd is not None else None
+        self.before_paying: Callable[[], None] | None = None
+        self._refusal: ChapetaError | None = None
+        self._agreeing = threading.Lock()
         self._caller = Caller(run=run, local=True, is_us=True)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -61,11 +65,26 @@ class Gateway:
         Raises ModelFailed, BadInput where the request cannot be served, Missing where a key is, OverLimit once more than
         the budget is spent (by the calls that were then in flight at most).
         """
+        if self.before_paying is not None and not weights.is_local(request.model):
+            self.agree()
         body = translate.body_of(request, stream=on_text is not None)
         try:
             return self._stream(body, on_text) if on_text else self._run(self._whole(body))
         except Fault as fault:
             raise _as_error(fault) from None
+
+    def agree(self) -> None:
+        """Asks `before_paying` now, if it was not asked yet."""
+        with self._agreeing:
+            if self._refusal is not None:
+                raise self._refusal
+            if self.before_paying is not None:
+                try:
+                    self.before_paying()
+                except ChapetaError as error:
+                    self._refusal = error
+                    raise
+                self.before_paying = None
 
     def candidate(self, model: str) -> Candidate:
         """What a name stands for: a deployment's candidate, or the bare model with free text."""

@@ -1,4 +1,4 @@
-"""What one run may cost: `--budget-usd`. The cap is passed by the calls then in flight at most."""
+"""What one run may cost: `--budget-usd`, over all its restarts. The cap is passed by the calls then in flight at most."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from chapeta.gateway.fault import Fault
 
 
 class Purse:
-    """Counts what the calls of one process cost, up to a cap."""
+    """Counts what calls cost, up to a cap; `spent_usd` is what was spent before."""
 
-    def __init__(self, cap_usd: float) -> None:
+    def __init__(self, cap_usd: float, spent_usd: float = 0.0) -> None:
         self.cap_usd = cap_usd
-        self.spent_usd = 0.0
+        self.spent_usd = spent_usd
 
     def check(self) -> None:
         """Raises Fault 402 once the cap is reached."""

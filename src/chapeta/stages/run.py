@@ -1,5 +1,6 @@
 """A run: the folder in which the stages of one specialisation leave their results, and the settings they share.
 
+    began.json        when
     check.json        what was read and what is wrong with it
     split/            train.jsonl, validation.jsonl, test.jsonl, split.json
     skill/NAME/       SKILL.md
@@ -17,6 +18,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,7 @@ from chapeta.types import Json, TaskKind
 
 # values that are right for some data: around them, the user's own are checked before anything is read
 ANY_RECIPE = {"rank": 8, "alpha": 16, "epochs": 1, "batch_rows": 8, "learning_rate": 1e-4, "max_tokens": 512}
+BEGAN = "began.json"
 LEAST_GENERAL_ITEMS, MOST_GENERAL_ITEMS = 12, 141  # of the general suite (a test compares with its length)
 CANDIDATES = ("base", "few-shot", "nearest", "skill", "tuned", "tuned+skill")
 
@@ -114,6 +117,8 @@ class Run:
         if marker.exists():
             _require_same_source(place, read_json(marker, "chapeta split FILE"), settings)
         write_json(marker, settings.to_json())
+        if not (place / BEGAN).exists():
+            write_json(place / BEGAN, {"at": time.time()})
         return cls(place, settings)
 
     @classmethod
@@ -126,6 +131,11 @@ class Run:
             runs = ", ".join(sorted(p.parent.name for p in config.runs_dir().glob("*/run.json"))) or "none yet"
             raise Missing(f"There is no run '{name_or_folder}'.", f"Runs: {runs}. `chapeta split FILE` begins one.")
         return cls(place, Settings.from_json(read_json(place / "run.json", "chapeta split FILE")))
+
+    @property
+    def began_s(self) -> float:
+        """When the run was begun, in seconds since 1970."""
+        return float(self.read(BEGAN, "split FILE")["at"])
 
     @property
     def label(self) -> str:

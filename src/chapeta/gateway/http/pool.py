@@ -99,7 +99,7 @@ class Pool:
                 async with asyncio.timeout(patience_s):
                     await turn
             except TimeoutError:
-                message = f"{self._most_connections} calls to {origin} are in flight, and none ended in {patience_s:.0f} seconds."
+                message = f"{origin} has {self._most_connections} calls, and none ended in {patience_s:.0f} seconds."
                 raise Fault(503, message, "Send fewer calls at once.", "busy") from None
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():

@@ -75,6 +75,17 @@ def usage(database: Database, by: str = "model", since: float | None = None) -> 
     return UsageReport(by, since, tuple(rows), totals[0] if totals else nothing)
 
 
+def usd_of_run(database: Database, run: str, since: float) -> float:
+    """What the calls of one run have cost since a moment, as far as it is known."""
+    from sqlalchemy import func, select
+
+    from chapeta.storage.tables import calls
+
+    query = select(func.coalesce(func.sum(calls.c.usd), 0.0)).where(calls.c.run == run, calls.c.started_at >= since)
+    with database.read() as connection:
+        return float(connection.execute(query).scalar_one())
+
+
 def parse_since(text: str, now_s: float | None = None) -> float:
     """A moment as it is typed: "7d" ago, or a day of UTC, in seconds since 1970. Raises BadInput."""
     now_s = time.time() if now_s is None else now_s
