@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+import loopback
 
 Query = dict[str, str]
 Answer = Callable[[Query], tuple[int, Any]]
@@ -17,44 +18,34 @@ Answer = Callable[[Query], tuple[int, Any]]
 class ModelServer:
     """Answers GETs by path; remembers path, query and headers of each."""
 
-    def __init__(self, answers: dict[str, Answer]) -> None:
-        self.answers = answers
-        self.seen: list[tuple[str, Query, dict[str, str]]] = []
-        server = self
+    def __init__(self, server: loopback.Server, answers: dict[str, loopback.Answer]) -> None:
+        self.url = server.url
+        self._server = server
+        self._answers = answers
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                query = dict(parse_qsl(parts.query))
-                server.seen.append((parts.path, query, {name.lower(): v for name, v in self.headers.items()}))
-                status, value = server.answers.get(parts.path, lambda _: (404, {"error": {"message": "no such page"}}))(
-                    query
-                )
-                body = json.dumps(value).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    def answer(self, path: str, answer: Answer) -> None:
+        """Answers a path so from now on."""
+        self._answers[path] = _as_json(answer)
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
+    @property
+    def seen(self) -> list[tuple[str, Query, dict[str, str]]]:
+        split = [(urlsplit(path), headers) for path, headers in self._server.seen]
+        return [(parts.path, dict(parse_qsl(parts.query)), headers) for parts, headers in split]
 
 
 @contextlib.contextmanager
 def serving(answers: dict[str, Answer]) -> Iterator[ModelServer]:
-    server = ModelServer(answers)
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.http.shutdown()
-        thread.join()
-        server.http.server_close()
+    sent = {path: _as_json(answer) for path, answer in answers.items()}
+    with loopback.serving(sent) as server:
+        yield ModelServer(server, sent)
+
+
+def _as_json(answer: Answer) -> loopback.Answer:
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        status, value = answer(dict(parse_qsl(urlsplit(handler.path).query)))
+        loopback.reply(status, json.dumps(value).encode())(handler)
+
+    return send
 
 
 def always(value: Any, status: int = 200) -> Answer:

@@ -90,7 +90,9 @@ def prove(
         splits = (split_file if fresh else splits_of)(run, gateway, progress)
         task = task_of(run, splits, gateway)
         gateway.before_paying = lambda: approve(estimate(run, task, splits, gateway, store))
-        if names_providers(run) and not (run.folder / "bench.json").exists():  # asked now, not after an hour of training
+        if (
+            names_providers(run) and not (run.folder / "bench.json").exists()
+        ):  # asked now, not after an hour of training
             gateway.agree()
         candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock, fresh)
         benched = bench_stage(run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline())

@@ -105,7 +105,7 @@ def test_a_provider_that_fails_keeps_its_list_and_says_why() -> None:
     ) as server:
         remotes, keys = at(server, "openai", "together"), Given(openai=KEY, together=KEY)
         before = refresh(remotes, keys, get_json)
-        server.answers["/openai/models"] = always({"error": {"message": f"bad key {KEY[:20]}, {KEY}"}}, 401)
+        server.answer("/openai/models", always({"error": {"message": f"bad key {KEY[:20]}, {KEY}"}}, 401))
         after = refresh(remotes, keys, get_json, heard.append)
     assert [result.reason for result in before] == ["", ""]
     failed, fine = after
