@@ -40,10 +40,7 @@ class App:
         self._guard = guard
         self._watch = Watch()
         self._posts = {"/v1/chat/completions": self._chat, "/v1/embeddings": self._embed}
-        self._gets: dict[str, Callable[[str], Json]] = {
-            "/health": lambda _: {"status": "ok"},
-            "/openapi.json": lambda _: openapi(),
-        }
+        self._gets: dict[str, Callable[[], Json]] = {"/health": lambda: {"status": "ok"}, "/openapi.json": openapi}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +57,7 @@ class App:
                 if method not in allowed:
                     raise _nowhere(method, path, allowed)
                 if path in self._gets:
-                    await _send_json(send, 200, self._gets[path](path))
+                    await _send_json(send, 200, self._gets[path]())
                     return
             caller = self._guard.admit(headers)
             if handler is None:

@@ -76,7 +76,7 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
             http="httptools", timeout_keep_alive=75, timeout_graceful_shutdown=int(GRACE_S), backlog=2048,
         )  # fmt: skip
         server = _Server(settings, lambda: started(_address(how.host, listening)))
-        refreshing = asyncio.create_task(_refresh(core))
+        refreshing = asyncio.create_task(_every_second(core.router.forget))
         try:
             await server.serve(sockets=[listening])
         finally:
@@ -121,14 +121,11 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def _refresh(core: object) -> None:
-    from chapeta.gateway.core import Core
-
-    assert isinstance(core, Core)
+async def _every_second(look: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(REFRESH_S)
         with contextlib.suppress(OSError):
-            core.router.forget()
+            look()
 
 
 def _listen(host: str, port: int) -> socket.socket:
