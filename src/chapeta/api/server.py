@@ -11,9 +11,13 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from chapeta import config
 from chapeta.errors import BadInput
+
+if TYPE_CHECKING:
+    from chapeta.api.connection import Connection
 
 REFRESH_S = 1.0
 GRACE_S = 5.0  # calls in flight may finish after the first Ctrl-C
@@ -54,6 +58,7 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
     import uvicorn
 
     from chapeta.api.app import App
+    from chapeta.api.connection import Connection
     from chapeta.api.guard import Guard
     from chapeta.gateway.core import Core
     from chapeta.gateway.ledger import Ledger
@@ -71,12 +76,23 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
     async def main() -> None:
         core = Core(ledger, gate, keep_content=how.keep_content, answer_s=how.answer_s)
         app = App(core, Guard(gate, open_to_loopback))
+        loop = asyncio.get_running_loop()
+
+        def connection(server_state: Any, **_: object) -> Connection:
+            return Connection(app, server_state, loop)
+
+        def look() -> None:
+            core.router.forget()
+            for one in tuple(server.server_state.connections):
+                cast(Connection, one).sweep(loop.time())
+
         settings = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none", lifespan="off",
-            http="httptools", timeout_keep_alive=75, timeout_graceful_shutdown=int(GRACE_S), backlog=2048,
+            cast(Any, app), interface="asgi3", http=cast(type[asyncio.Protocol], connection), ws="none", lifespan="off",
+            log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=int(GRACE_S),
+            backlog=2048,
         )  # fmt: skip
         server = _Server(settings, lambda: started(_address(how.host, listening)))
-        refreshing = asyncio.create_task(_every_second(core.router.forget))
+        refreshing = asyncio.create_task(_every_second(look))
         try:
             await server.serve(sockets=[listening])
         finally:
