@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+WORKERS ?= 4
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: demo test check format clean
@@ -13,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/chapeta ask support-triage "where is my parcel?"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

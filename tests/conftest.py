@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def embedded_model(models_home: Path) -> Path:
     before = os.environ.get("CHAPETA_HOME")
     os.environ["CHAPETA_HOME"] = str(models_home)
     try:
-        return weights.ensure("smollm2-135m")
+        with (models_home / ".pulling").open("w") as one_at_a_time:  # the tests run in several processes
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+            return weights.ensure("smollm2-135m")
     finally:
         if before is None:
             del os.environ["CHAPETA_HOME"]

@@ -114,7 +114,8 @@ class Connection(asyncio.Protocol):
         self.resume_writing()
 
     def data_received(self, data: bytes) -> None:
-        self._touched_s = self._loop.time()
+        if self._head_bytes < 0:  # a head has to come within the time; a body only has to come on
+            self._touched_s = self._loop.time()
         if self._deaf:
             self._thrown_bytes += len(data)
             if self._thrown_bytes > MOST_LINGERING_BYTES:
