@@ -156,7 +156,8 @@ def test_what_is_not_http_is_400(data: bytes) -> None:
 
 
 def test_two_lengths_are_400_and_nothing_is_smuggled() -> None:
-    data = b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\n\r\n"
+    head = b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n"
+    data = head + b"0\r\n\r\nGET /b HTTP/1.1\r\n\r\n"
     answer = said(data)
     assert b"/b" not in answer and b"400" in answer
 
