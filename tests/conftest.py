@@ -12,7 +12,8 @@ pytest_plugins = ["postgres"]
 
 # nothing of the developer's own: no keychain is touched, no key of the environment is found, no provider is called
 os.environ.setdefault("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+# nor the width of the terminal, which pytest's worker processes have set
+for name in [name for name in os.environ if name.endswith("_API_KEY") or name in ("COLUMNS", "LINES")]:
     del os.environ[name]
 
 
