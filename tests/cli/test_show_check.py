@@ -55,7 +55,10 @@ def section(text: str, title: str) -> list[str]:
     return [line.strip() for line in lines[start:end]]
 
 
-def test_counts_and_format_come_first(messy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_and_format_come_first(
+    messy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     text = page(capsys, messy)
     head = [line.strip() for line in text.splitlines()[:4]]
     report = check(messy)

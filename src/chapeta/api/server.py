@@ -39,7 +39,7 @@ def serve(how: Serving, started: Callable[[str], None], warn: Callable[[str], No
 
     Raises BadInput where the port or the address cannot be had, or where others could come in and no access key is issued.
     """
-    listening = _listen(how.host, how.port)
+    listening = listen(how.host, how.port)
     with contextlib.closing(listening):
         _run(how, listening, started, warn)
 
@@ -144,7 +144,7 @@ async def _every_second(look: Callable[[], None]) -> None:
             look()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
