@@ -1,16 +1,20 @@
 """What was used: calls, tokens, cost and times from the ledger, in groups.
 
 Cost adds up the calls whose cost is known and says how many are not: unknown is never 0. Times are those of answered calls
-only, as a refusal is fast. Percentiles are nearest-rank (the smallest value with at least that share at or below it), in
-SQL that SQLite and PostgreSQL both run. Days are those of UTC, on both databases, as the budgets' days are.
+only, as a refusal is fast. Percentiles are nearest-rank, of times that are read in a stream: in SQL each is a sort of its
+own, and took eight times as long. Days are those of UTC, on both databases, as the budgets' days are.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chapeta.errors import BadInput
@@ -25,6 +29,8 @@ TIMES = ("latency_ms", "first_token_ms")
 SUMS = ("tokens_in", "tokens_out", "tokens_cached", "usd")
 WHOLE = ("calls", "errors", "cancelled", "tokens_in", "tokens_out", "tokens_cached", "cost_unknown_calls")
 DAY_S = 86400
+READ_ROWS = 10_000
+Times = tuple["array[float]", ...]  # latencies and times to the first token, in ms
 AGO = {"m": 60, "h": 3600, "d": DAY_S, "w": 7 * DAY_S}
 SINCE_HOW = "Write how long ago, such as 24h, 7d or 4w, or a day (UTC) such as 2026-11-01."
 
@@ -65,8 +71,10 @@ def usage(database: Database, by: str = "model", since: float | None = None) -> 
     if by not in GROUPS:
         raise BadInput(f"Usage is not counted by '{by}'.", f"Choose one of: {', '.join(GROUPS)}.")
     with database.read() as connection:
-        rows = _groups(connection, by, since)
-        totals = _groups(connection, None, since)
+        times = _times(connection, by, since)
+        rows = _groups(connection, by, since, times)
+        everything = tuple(array("d", chain.from_iterable(group[kind] for group in times.values())) for kind in (0, 1))
+        totals = _groups(connection, None, since, {"": everything})
     if by == "day":
         rows = sorted((_dated(row) for row in rows), key=lambda row: row.group)
     else:
@@ -99,25 +107,20 @@ def parse_since(text: str, now_s: float | None = None) -> float:
         raise BadInput(f"'{text}' is not a time.", SINCE_HOW) from None
 
 
-def _groups(connection: Connection, by: str | None, since: float | None) -> list[Used]:
-    """One row a group, or one in all. Sums and the two times are queries of their own: each sorts for itself anyway."""
-    from sqlalchemy import literal
-
-    part = literal("") if by is None else _part(connection.dialect.name, by)
-    latency, first = (
-        {row.part: row for row in connection.execute(_percentiles(by, part, since, column))} for column in TIMES
-    )
+def _groups(connection: Connection, by: str | None, since: float | None, times: Mapping[Any, Times]) -> list[Used]:
+    """One row a group, or one in all."""
+    part = _part(connection, by)
     rows = []
     for row in connection.execute(_sums(part, since)).mappings():
         values = {name: None if row[name] is None else int(row[name]) for name in WHOLE}  # PostgreSQL sums to decimals
-        times, firsts = latency.get(row["part"]), first.get(row["part"])
+        latency, first = times.get(row["part"], (array("d"), array("d")))
         rows.append(
             Used(
                 group=str(row["part"]),
                 usd=row["usd"],
-                latency_p50_ms=times.p50 if times else None,
-                latency_p95_ms=times.p95 if times else None,
-                first_token_p50_ms=firsts.p50 if firsts else None,
+                latency_p50_ms=_percentile(latency, 50),
+                latency_p95_ms=_percentile(latency, 95),
+                first_token_p50_ms=_percentile(first, 50),
                 **values,  # type: ignore[arg-type]
             )
         )
@@ -140,31 +143,44 @@ def _sums(part: Any, since: float | None) -> Any:
     return _since(query, since).group_by("part")
 
 
-def _percentiles(by: str | None, part: Any, since: float | None, column: str) -> Any:
-    """p50 and p95 of a time of the answered calls. `cume_dist` is the share of the group at or below a value."""
-    from sqlalchemy import func, select
+def _times(connection: Connection, by: str, since: float | None) -> dict[Any, Times]:
+    """Latency and time to the first token of the answered calls of each group, in ms; read in a stream, 16 bytes a call."""
+    from sqlalchemy import select
 
     from chapeta.storage.tables import calls
 
-    time_ms = calls.c[column]
-    share = func.cume_dist().over(partition_by=part if by else None, order_by=time_ms).label("share")
-    known = select(part.label("part"), time_ms.label("time_ms"), share).where(
-        calls.c.outcome == "ok", time_ms.is_not(None)
-    )
-    of = _since(known, since).subquery("known").c
-    at = {f"p{percent}": func.min(_where(of.share >= percent / 100, of.time_ms)) for percent in (50, 95)}
-    return select(of.part, *(value.label(name) for name, value in at.items())).group_by(of.part)
+    query = select(_part(connection, by), *(calls.c[name] for name in TIMES)).where(calls.c.outcome == "ok")
+    found: defaultdict[Any, Times] = defaultdict(lambda: (array("d"), array("d")))
+    streamed = connection.execution_options(yield_per=READ_ROWS)
+    for group, latency_ms, first_ms in streamed.execute(_since(query, since)):
+        times = found[group]
+        times[0].append(latency_ms)
+        if first_ms is not None:
+            times[1].append(first_ms)
+    return found
 
 
-def _part(dialect: str, by: str) -> Any:
+def _percentile(times: array[float], percent: int) -> float | None:
+    """The smallest value with at least that share at or below it (nearest rank); None where there is none."""
+    import numpy as np
+
+    if not times:
+        return None
+    rank = -(-percent * len(times) // 100)
+    return float(np.partition(np.frombuffer(times), rank - 1)[rank - 1])
+
+
+def _part(connection: Connection, by: str | None) -> Any:
     """What a call is grouped by; a day is its number since 1970."""
-    from sqlalchemy import Integer, cast, func
+    from sqlalchemy import Integer, cast, func, literal
 
     from chapeta.storage.tables import calls
 
+    if by is None:
+        return literal("")
     if by == "day":
         days = calls.c.started_at / DAY_S
-        return func.floor(days) if dialect == "postgresql" else cast(days, Integer)  # SQLite's CAST cuts off
+        return func.floor(days) if connection.dialect.name == "postgresql" else cast(days, Integer)  # SQLite cuts off
     return calls.c["key_name" if by == "key" else by]
 
 
