@@ -17,6 +17,18 @@ for name in [name for name in os.environ if name.endswith("_API_KEY") or name in
     del os.environ[name]
 
 
+LONGEST = (
+    "test_specialize.py",
+    "test_tune.py",
+    "test_resume.py",
+    "test_bad_input.py",
+)  # begin first, as several run at once
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def models_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the weights, kept between runs of the tests so that they are downloaded once a machine."""

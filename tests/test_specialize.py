@@ -28,7 +28,7 @@ def finished(
     home.mkdir()
     file = write_rows(home.parent / "desk.csv", 90)
     model = model_option(home, models_home)
-    done = chapeta("specialize", str(file), *OPTIONS, *model, timeout_s=280, CHAPETA_HOME=str(home))
+    done = chapeta("specialize", str(file), *OPTIONS, *model, timeout_s=900, CHAPETA_HOME=str(home))
     assert done.returncode == 0, done.stderr
     return home, json.loads(done.stdout)
 
@@ -151,7 +151,7 @@ def test_a_run_killed_while_it_splits_and_trains_goes_on_to_the_same_adapter_and
         _, said = process.communicate(timeout=60)
         assert process.returncode == (130 if signal_number == signal.SIGINT else -signal.SIGKILL), said
         assert b"Traceback" not in said
-    done = chapeta(*words, timeout_s=280, CHAPETA_HOME=str(other))
+    done = chapeta(*words, timeout_s=900, CHAPETA_HOME=str(other))
     assert done.returncode == 0, done.stderr
     adapters = [
         next((place / "runs" / "desk" / "tuned").glob("*/adapter.gguf")).read_bytes() for place in (home, other)
