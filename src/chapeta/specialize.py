@@ -29,6 +29,7 @@ from chapeta.stages.prepare import split_file, splits_of, task_of
 from chapeta.stages.run import Run
 from chapeta.stages.spend import spent_usd
 from chapeta.stages.tune import Tuned, can_tune, tune_stage
+from chapeta.stages.watch import Recorded
 from chapeta.types import Candidate, Json, Task
 
 TUNING_SHARE = 0.6  # of the time that is left for tuning and bench, under a time limit
@@ -83,21 +84,24 @@ def prove(
 ) -> tuple[BenchResult, Verdict]:
     """All but the deployment. Without `fresh` the run's splits and adapters are used as earlier stages left them."""
     clock = Clock(run.settings.limit_minutes)
-    with (
-        Gateway(run.settings.budget_usd, run.label, spent_usd(run)) as gateway,
-        AnswerStore(config.home() / "answers.sqlite") as store,
-    ):
-        splits = (split_file if fresh else splits_of)(run, gateway, progress)
-        task = task_of(run, splits, gateway)
-        gateway.before_paying = lambda: approve(estimate(run, task, splits, gateway, store))
-        if (
-            names_providers(run) and not (run.folder / "bench.json").exists()
-        ):  # asked now, not after an hour of training
-            gateway.agree()
-        candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock, fresh)
-        benched = bench_stage(run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline())
-    progress.stage("Verdict")
-    return benched.result, conclude(run, benched, splits, tuned)
+    with Recorded(progress, run.folder) as progress:
+        with (
+            Gateway(run.settings.budget_usd, run.label, spent_usd(run)) as gateway,
+            AnswerStore(config.home() / "answers.sqlite") as store,
+        ):
+            splits = (split_file if fresh else splits_of)(run, gateway, progress)
+            task = task_of(run, splits, gateway)
+            gateway.before_paying = lambda: approve(estimate(run, task, splits, gateway, store))
+            if (
+                names_providers(run) and not (run.folder / "bench.json").exists()
+            ):  # asked now, not after an hour of training
+                gateway.agree()
+            candidates, tuned = make_candidates(run, task, splits, gateway, store, progress, clock, fresh)
+            benched = bench_stage(
+                run, task, splits, candidates, tuned, gateway, store, progress, clock.bench_deadline()
+            )
+        progress.stage("Verdict")
+        return benched.result, conclude(run, benched, splits, tuned)
 
 
 def make_candidates(

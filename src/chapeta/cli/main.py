@@ -17,10 +17,13 @@ from chapeta.config import calm_threads
 from chapeta.errors import ChapetaError
 
 VERBS = {
+    "app": "open the app in the browser; also what `chapeta` alone does",
+    "chats": "import, export, list and search chats",
     "specialize": "examples → candidates → bench → verdict → deployment: the whole way",
     "check": "read a file of examples and say what is wrong with it",
     "split": "check a file and split it into train, validation and test rows",
     "skill": "write the Skill of a run from its training rows",
+    "skills": "the library of Skills: list, import, versions",
     "tune": "fine-tune the model of a run on its training rows",
     "bench": "let all candidates of a run answer its test rows",
     "verdict": "say which candidate to use and why; draw report and receipt",
@@ -30,10 +33,14 @@ VERBS = {
     "chat": "talk to a model or deployment in the terminal",
     "models": "pull, list and remove local models and deployments",
     "keys": "keys of providers, and access keys for your own callers",
+    "jobs": "list, show, cancel and run the jobs of the app",
     "usage": "tokens, cost, latency and errors of all calls",
     "runs": "list and remove runs",
+    "backup": "write chats, skills, datasets and usage into one file",
+    "restore": "add what a backup holds and is missing here",
     "verify": "recompute every figure of a receipt",
 }
+SPELLINGS = {"specialise": "specialize"}
 USAGE = "chapeta COMMAND [OPTION]...   (chapeta COMMAND --help tells more)"
 INTERRUPTED = 130
 
@@ -46,13 +53,14 @@ def run() -> None:
 
 def main(words: Sequence[str]) -> int:
     """Runs one command line and returns its exit code."""
-    if not words or words[0] in ("-h", "--help"):
+    words = words or ["app"]
+    if words[0] in ("-h", "--help"):
         print(overview())
-        return 0 if words else 2
+        return 0
     if words[0] == "--version":
         print(__version__)
         return 0
-    verb = words[0]
+    verb = SPELLINGS.get(words[0], words[0])
     if verb not in VERBS:
         complain(f"There is no command '{verb}'. Commands: {', '.join(VERBS)}.")
         return 2

@@ -4,7 +4,8 @@ Started as `python -m chapeta.engine.server`. The first line on standard input i
 carry; the answer on standard output is the port, on loopback. The process ends with standard input: with who started it.
 
 It speaks OpenAI's chat completions, as every other provider does, with one field more, `chapeta`:
-{"file": GGUF, "adapter": GGUF or null, "labels": [...] or null}. `POST /tokens` {"file", "text"} counts tokens.
+{"file": GGUF, "adapter": GGUF or null, "labels": [...] or null}. `POST /tokens` {"file", "text" or "messages"} counts
+tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -76,8 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             data = json.loads(body)
             if self.path == "/tokens":
-                count = self.server.loaded.use(data["file"], None, lambda engine: engine.count_tokens(data["text"]))
-                self._send_json(200, {"tokens": count})
+                self._send_json(200, {"tokens": self.server.loaded.use(data["file"], None, _counter(data))})
             else:
                 self._chat(data)
         except ContextTooSmall as error:
@@ -253,6 +253,14 @@ def _end_with_parent() -> None:
     while sys.stdin.read(1):
         pass
     os._exit(0)
+
+
+def _counter(data: Json) -> Callable[[Engine], int]:
+    """Tokens of a bare text, or of a conversation in the model's template, ready for its answer."""
+    if "messages" not in data:
+        return lambda engine: engine.count_tokens(data["text"])
+    messages = [Message(role, content) for role, content in data["messages"]]
+    return lambda engine: len(engine.prompt_tokens(messages))
 
 
 def _request(data: Json) -> Request | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from chapeta.gateway.record import Record
 from chapeta.gateway.refusal import of_error, of_response, request_id
 from chapeta.gateway.route import Route
 from chapeta.gateway.stream import MASK, Stream, first_events
+from chapeta.types import Json, Message
 
 EVENT_STREAM = b"text/event-stream"
 MAYBE_EVENTS = (EVENT_STREAM, b"text/plain", b"application/octet-stream")  # some servers call their events that
@@ -146,10 +147,12 @@ class Attempts:
             fault.code, fault.sent = "no_stream", True
         return fault
 
-    async def count_tokens(self, file: str, text: str) -> int:
-        """Tokens of a bare text in a local model's vocabulary."""
+    async def count_tokens(self, file: str, what: str | Sequence[Message]) -> int:
+        """Tokens of a bare text in a local model's vocabulary, or of a conversation ready for its answer."""
         upstream = await self._embedded.upstream()
-        request = upstream.request("/tokens", msgspec.json.encode({"file": file, "text": text}))
+        asked: Json = {"file": file}
+        asked |= {"text": what} if isinstance(what, str) else {"messages": [[m.role, m.content] for m in what]}
+        request = upstream.request("/tokens", msgspec.json.encode(asked))
         response = await self._pool.send(upstream.origin, request, True, self._answer_s)
         data = await response.read()
         if response.status != 200:

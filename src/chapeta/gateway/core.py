@@ -8,7 +8,7 @@ The HTTP server (`api/`) and the blocking door (`door.py`) both come through her
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -31,6 +31,7 @@ from chapeta.gateway.record import Record
 from chapeta.gateway.render import render
 from chapeta.gateway.route import Route, Router
 from chapeta.gateway.stream import Stream
+from chapeta.types import Message
 
 AnyStream = Stream | Told
 ANSWER_S = 600.0  # a provider may think for so long before it answers; longer is a stall
@@ -134,9 +135,9 @@ class Core:
         """Who would answer to a name. Raises Fault."""
         return (await self._routes([model], Caller()))[0]
 
-    async def count_tokens(self, file: str, text: str) -> int:
-        """Tokens of a bare text in a local model's vocabulary."""
-        return await self._attempts.count_tokens(file, text)
+    async def count_tokens(self, file: str, what: str | Sequence[Message]) -> int:
+        """Tokens of a bare text in a local model's vocabulary, or of a conversation ready for its answer."""
+        return await self._attempts.count_tokens(file, what)
 
     async def close(self) -> None:
         """Ends calls in flight, the engine's process, and writes the ledger's last rows."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chapeta.errors import BadInput
@@ -31,6 +31,8 @@ _PLAIN_LINE = re.compile(r"([A-Za-z][\w-]*):[ \t]+([^\s\"'\[{|>&*!].*)")
 # What YAML does not take as it stands, or takes for the end of a line.
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _KNOWN = frozenset({"name", "description", "license", "compatibility", "metadata", "allowed-tools"})
+_KEPT_TO = frozenset({"always-apply", "disable-model-invocation", "user-invocable"})
+_YES, _NO = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})  # BaseLoader leaves them text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Skill:
 
     body:     Markdown without the YAML head, no white space around it; what a model gets as system prompt.
     examples: the chosen examples as data (kept in `references/examples.jsonl`); the body shows them already.
+    always, by_model, by_hand: what it says of itself beyond the standard: that it is always on, that a model or a
+        user may choose it. Read and kept to, never written.
     warnings: what was odd on reading or writing, in words for the user; never stored.
     """
 
@@ -51,36 +55,72 @@ class Skill:
     metadata: dict[str, str] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    always: bool = False
+    by_model: bool = True
+    by_hand: bool = True
+
+
+class NeedsDescription(BadInput):
+    """A skill without a description, for which one can be asked. name: the skill's."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"{what} has no description.", "Add a line `description: what it does and when to use it`.")
+        self.name = name
 
 
 def read_skill(folder_or_file: Path | str) -> Skill:
     """The skill of a folder (or of a `SKILL.md`). A missing description, or a file that is no skill, is `BadInput`."""
-    path = _skill_file(Path(folder_or_file))
-    text = _bounded_text(path)
-    split = _HEAD.match(text)
+    path = skill_file(Path(folder_or_file))
+    skill = parse_skill(read_bounded(path), path)
+    warnings = list(skill.warnings)
+    return replace(skill, examples=_read_examples(path.parent / EXAMPLES_FILE, warnings), warnings=tuple(warnings))
+
+
+def parse_skill(data: bytes, path: Path, description: str = "") -> Skill:
+    """The skill that the bytes of a `SKILL.md` say, without its examples; raises as `read_skill` does.
+
+    path: where they are, or would be; for messages, and for the folder's name. description: instead of its own.
+    """
+    split = _HEAD.match(decoded(data, path))
     if split is None:
         raise BadInput(f"{path} has no head between two lines of ---.", "Start it with name and description as YAML.")
     warnings: list[str] = []
     head = _head(split[1] or "", path, warnings)
-    description = _text(head, "description", warnings)
+    name = _checked_name(_text(head, "name", warnings), path, warnings)
+    description = description.strip() or _text(head, "description", warnings)
     if not description:
-        raise BadInput(f"{path} has no description.", "Add a line `description: what it does and when to use it`.")
+        raise NeedsDescription(str(path), name)
     return Skill(
-        name=_checked_name(_text(head, "name", warnings), path, warnings),
+        name=name,
         description=description,
         body=split[2].strip(),
         license=_text(head, "license", warnings),
         compatibility=_text(head, "compatibility", warnings),
         allowed_tools=_text(head, "allowed-tools", warnings),
         metadata=_metadata(head, warnings),
-        examples=_read_examples(path.parent / EXAMPLES_FILE, warnings),
         warnings=tuple(warnings),
+        always=_is(head, "always-apply", _YES),
+        by_model=not _is(head, "disable-model-invocation", _YES),
+        by_hand=not _is(head, "user-invocable", _NO),
     )
 
 
 def write_skill(folder: Path | str, skill: Skill) -> Path:
     """Write the folder, named as the skill; returns the path of `SKILL.md`. What the standard forbids is refused."""
     folder = Path(folder)
+    text = skill_text(skill, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if skill.examples:
+        (folder / EXAMPLES_FILE).parent.mkdir(exist_ok=True)
+        write_atomic(folder / EXAMPLES_FILE, "".join(f"{_row(example)}\n" for example in skill.examples))
+    else:
+        (folder / EXAMPLES_FILE).unlink(missing_ok=True)
+    write_atomic(folder / SKILL_FILE, text)
+    return folder / SKILL_FILE
+
+
+def skill_text(skill: Skill, folder: Path) -> str:
+    """What `SKILL.md` says in this folder; raises BadInput for what the standard forbids."""
     for fault in _faults(folder, skill):
         raise BadInput(fault, "Change it and write the skill again.")
     optional = {"license": skill.license, "compatibility": skill.compatibility, "allowed-tools": skill.allowed_tools}
@@ -91,15 +131,16 @@ def write_skill(folder: Path | str, skill: Skill) -> Path:
             "metadata:",
             *(f"  {_quoted(key)}: {_quoted(value)}" for key, value in sorted(skill.metadata.items())),
         ]
-    text = "\n".join(lines)
-    folder.mkdir(parents=True, exist_ok=True)
-    if skill.examples:
-        (folder / EXAMPLES_FILE).parent.mkdir(exist_ok=True)
-        write_atomic(folder / EXAMPLES_FILE, "".join(f"{_row(example)}\n" for example in skill.examples))
-    else:
-        (folder / EXAMPLES_FILE).unlink(missing_ok=True)
-    write_atomic(folder / SKILL_FILE, f"---\n{text}\n---\n\n{skill.body}\n")
-    return folder / SKILL_FILE
+    head = "\n".join(lines)
+    text = f"---\n{head}\n---\n\n{skill.body}\n"
+    if len(text.encode()) > MAX_FILE_BYTES:
+        raise BadInput(f"Skill {skill.name} is larger than {MAX_FILE_BYTES // 1024} KiB.", "Shorten it.")
+    return text
+
+
+def is_name(text: str) -> bool:
+    """Whether the standard allows this name."""
+    return len(text) <= MAX_NAME_CHARS and _NAME.fullmatch(text) is not None
 
 
 def skill_name(text: str) -> str:
@@ -112,7 +153,7 @@ def skill_name(text: str) -> str:
 def _faults(folder: Path, skill: Skill) -> list[str]:
     """What the standard forbids about a skill, in words; empty if it may be written."""
     faults = []
-    if len(skill.name) > MAX_NAME_CHARS or not _NAME.fullmatch(skill.name):
+    if not is_name(skill.name):
         faults.append(
             f"Skill name {skill.name!r} is not 1 to {MAX_NAME_CHARS} lowercase letters and digits with single hyphens."
         )
@@ -134,7 +175,8 @@ def _faults(folder: Path, skill: Skill) -> list[str]:
     return faults
 
 
-def _skill_file(path: Path) -> Path:
+def skill_file(path: Path) -> Path:
+    """The `SKILL.md` of a folder, or the file itself; raises BadInput where there is none."""
     candidates = [path / SKILL_FILE, path / "skill.md"] if path.is_dir() else [path]
     for candidate in candidates:
         if candidate.is_file():
@@ -142,8 +184,8 @@ def _skill_file(path: Path) -> Path:
     raise BadInput(f"No skill at {path}.", f"Give a folder that holds a {SKILL_FILE}, or the file itself.")
 
 
-def _bounded_text(path: Path) -> str:
-    """The file as text with "\\n" line ends and without a byte order mark; refuses large and binary files."""
+def read_bounded(path: Path) -> bytes:
+    """A skill's file; refuses large ones."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
@@ -151,6 +193,11 @@ def _bounded_text(path: Path) -> str:
         raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
     if len(data) > MAX_FILE_BYTES:
         raise BadInput(f"{path} is larger than {MAX_FILE_BYTES // 1024} KiB.", "Move details into references/.")
+    return data
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """Text with "\\n" line ends and without a byte order mark; refuses binary data."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -171,7 +218,11 @@ def _head(text: str, path: Path, warnings: list[str]) -> Json:
         warnings.append("The head is not valid YAML (an unquoted colon?); its values were taken as plain text.")
     if head is None:
         raise BadInput(f"The head of {path} cannot be read: {fault}.", "Put its values in quotes.")
-    for key in sorted(set(head) - _KNOWN):
+    for key in sorted(_KEPT_TO & set(head)):
+        warnings.append(
+            f"Field {key!r} is not part of the standard; it is kept to here, other programs may not know it."
+        )
+    for key in sorted(set(head) - _KNOWN - _KEPT_TO):
         warnings.append(f"Unknown field {key!r} was ignored.")
     return head
 
@@ -211,12 +262,17 @@ def _text(head: Json, key: str, warnings: list[str]) -> str:
     return ""
 
 
+def _is(head: Json, key: str, words: frozenset[str]) -> bool:
+    value = head.get(key)
+    return isinstance(value, str) and value.strip().lower() in words
+
+
 def _checked_name(name: str, path: Path, warnings: list[str]) -> str:
     """The name as given, or the folder's; whatever the standard says against it becomes a warning."""
     if not name:
         warnings.append(f"The skill has no name; its folder's name {path.parent.name!r} is used.")
         return path.parent.name
-    if len(name) > MAX_NAME_CHARS or not _NAME.fullmatch(name):
+    if not is_name(name):
         warnings.append(f"Name {name!r} is not lowercase letters, digits and single hyphens, at most {MAX_NAME_CHARS}.")
     elif name != path.parent.name:
         warnings.append(f"Name {name!r} differs from its folder's, {path.parent.name!r}.")
@@ -247,7 +303,7 @@ def _read_examples(path: Path, warnings: list[str]) -> tuple[Example, ...]:
     if not path.is_file():
         return ()
     try:
-        return tuple(_example(line) for line in _bounded_text(path).split("\n") if line.strip())
+        return tuple(_example(line) for line in decoded(read_bounded(path), path).split("\n") if line.strip())
     except (BadInput, ValueError, KeyError, TypeError, RecursionError):
         warnings.append(f"{EXAMPLES_FILE} is not chat JSONL that ends with an assistant turn; it was ignored.")
         return ()

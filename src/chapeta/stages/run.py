@@ -1,6 +1,7 @@
 """A run: the folder in which the stages of one specialisation leave their results, and the settings they share.
 
     began.json        when
+    progress.json     which stage is at work and how far it is, or was when it ended
     check.json        what was read and what is wrong with it
     split/            train.jsonl, validation.jsonl, test.jsonl, split.json
     skill/NAME/       SKILL.md

@@ -35,7 +35,7 @@ def verify(folder: Path) -> Checked:
 
     Raises Corrupt naming the first file or figure that does not agree.
     """
-    facts = read_json(folder / "receipt.json", "chapeta specialize FILE")
+    facts = read_json(folder / "receipt.json", "chapeta verdict RUN")
     for name, expected in facts["files"].items():
         file = (folder / name).resolve()
         if folder.resolve() not in file.parents or not file.is_file():

@@ -15,19 +15,18 @@ from typing import Any
 import torch
 
 from chapeta.engine.adapter import write_gguf_adapter
-from chapeta.engine.gguf_header import read_header
 from chapeta.errors import BadInput, OverLimit
 from chapeta.files import disk_errors, sha256, write_atomic
 from chapeta.tuning import checkpoint, loop, lora
 from chapeta.tuning.checkpoint import RunState, State
 from chapeta.tuning.frozen import FrozenBelow
 from chapeta.tuning.load import LoadedModel, load
-from chapeta.tuning.recipe import DataShape, ModelShape, Recipe
+from chapeta.tuning.recipe import DataShape, Recipe
+from chapeta.tuning.shape import model_shape as model_shape  # both shapes are found here
 from chapeta.tuning.tokenise import TokenisedRow, TokenisedRows, tokenise
 from chapeta.tuning.trainer import Evaluate, OnProgress, Trainer, TrainingRow, TuneResult
 
 LEAST_EPOCHS = 0.25  # less than this of the data is no tuning
-ADAPTED = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
 def tune(
@@ -79,20 +78,6 @@ def tune(
     state = _resume(run, optimiser) or _start(run, optimiser, left_s)
     loop.train(run, state, optimiser)
     return _finish(run, state, rows, model_path)
-
-
-def model_shape(path: Path) -> ModelShape:
-    """What the recipe needs to know of a GGUF model; reads the file's head only."""
-    header = read_header(path)
-    shapes = {tensor.name: tensor.shape for tensor in header.tensors}
-    linears = [shape for name, shape in shapes.items() if name.removesuffix(".weight").endswith(ADAPTED)]
-    return ModelShape(
-        architecture=header.architecture,
-        hidden_size=header.number("embedding_length"),
-        layers=header.number("block_count"),
-        parameters_per_rank=sum(sum(shape) for shape in linears if len(shape) == 2),
-        context_tokens=header.number("context_length"),
-    )
 
 
 def data_shape(rows: TokenisedRows) -> DataShape:

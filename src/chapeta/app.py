@@ -1,0 +1,109 @@
+"""The app: one process that serves the pages, holds the gateway's core and looks after jobs, on loopback.
+
+    port → database → core, live answers, jobs → pages (NiceGUI on uvicorn) → browser
+
+What is slow to load (NiceGUI, SQLAlchemy) is loaded after the port is known to be free, and only here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chapeta import config
+from chapeta.errors import BadInput
+from chapeta.files import write_atomic
+
+GRACE_S = 3.0
+NAME = b'"app":"chapeta"'  # what a running app says of itself
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How to open the app. port 0: any free one. host is a loopback address: there is no login yet."""
+
+    host: str = "127.0.0.1"
+    port: int = 8485
+
+
+def is_running(how: Opening) -> bool:
+    """Whether an app of ours answers at the address already."""
+    import http.client
+
+    connection = http.client.HTTPConnection(how.host, how.port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return NAME in connection.getresponse().read(1000)
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def serve(how: Opening, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    """Serves the app until it is interrupted. `started` gets its address once pages are served.
+
+    Raises BadInput where the port cannot be had.
+    """
+    listening = _listen(how)
+    address = f"http://{how.host}:{listening.getsockname()[1]}"
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(config.home() / "pages"))  # read when NiceGUI is imported
+    write_atomic(config.home() / ".app", address + "\n", mode=0o600)  # also: the data directory can be written
+    with contextlib.closing(listening):
+        _run(listening, address, started, warn)
+
+
+def _run(listening: socket.socket, address: str, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    import uvicorn
+
+    from chapeta.jobs import Runner as JobRunner
+    from chapeta.storage.database import open_database
+    from chapeta.web.server import pages
+
+    with open_database() as database:
+        application, services = pages(database, warn)
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                started(address)
+
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                await services.close()  # answers end while pages can still hear it
+                await super().shutdown(sockets)
+
+        settings = uvicorn.Config(
+            application, log_config=None, access_log=False, server_header=False, proxy_headers=False,
+            timeout_graceful_shutdown=int(GRACE_S), ws_max_size=64 * 1024 * 1024,
+        )  # fmt: skip
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with (
+            JobRunner(),
+            asyncio.Runner(loop_factory=_loop_factory()) as runner,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            runner.run(Server(settings).serve(sockets=[listening]))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    from chapeta.api.server import loop_factory
+
+    return loop_factory()
+
+
+def _listen(how: Opening) -> socket.socket:
+    from chapeta.api.server import is_loopback, listen
+
+    if not is_loopback(how.host):
+        raise BadInput(
+            f"The app is for this machine alone, and {how.host} can be reached by others.",
+            "Leave --host out. For other programs and people: `chapeta serve`, with access keys.",
+        )
+    return listen(how.host, how.port)

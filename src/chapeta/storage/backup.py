@@ -1,0 +1,267 @@
+"""Everything that cannot be made again, in one file: chats, what calls cost, skills, datasets and deployments. Never keys.
+
+    chapeta-backup.json              what this is, and of which version
+    tables/NAME.jsonl                a line a row, from SQLite or PostgreSQL alike; bytes as Base64
+    skills/… datasets/… …            the files as they are
+
+A backup is restored into either kind of database, and merged: what is here stays, what is missing is added. It may come
+from anywhere, so it is read as something hostile; see `zips.py`, `folders.py` and `merge.py` for what holds. Rows are
+kept in portions: a restore that is broken off has added a part, and the next one adds the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table, select
+
+from chapeta import config
+from chapeta.errors import BadInput
+from chapeta.files import disk_errors
+from chapeta.progress import SILENT, Progress
+from chapeta.storage import folders, tables
+from chapeta.storage.database import Database
+from chapeta.storage.merge import MOST_AT_ONCE, Merged, mend_tips, merge
+from chapeta.storage.zips import DAMAGE, opened
+from chapeta.types import Json
+
+FORMAT, VERSION = "chapeta-backup", 1
+MANIFEST = "chapeta-backup.json"
+MOST_MANIFEST_BYTES = 1 << 20
+SMALL_ROW, LARGE_ROW = 4 << 20, 96 << 20  # bytes of a line; a document or an image of a chat fits the latter
+BATCH_BYTES = 8 << 20
+COMPRESSION = 6
+
+# Parents before children. Access keys and their spend stay out: a backup is no way to be let in.
+TABLES: dict[str, tuple[Table, int]] = {
+    "chats": (tables.chats, SMALL_ROW),
+    "turns": (tables.turns, LARGE_ROW),
+    "contents": (tables.contents, LARGE_ROW),
+    "attachments": (tables.attachments, SMALL_ROW),
+    "requests": (tables.requests, SMALL_ROW),
+    "summaries": (tables.summaries, LARGE_ROW),
+    "calls": (tables.calls, LARGE_ROW),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """What was written. counts: rows of each table, files of each folder; left_out: why, how many; size in bytes."""
+
+    path: Path
+    counts: dict[str, int]
+    left_out: dict[str, int]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back, by table or folder; a skill, dataset or deployment counts as one.
+
+    added: was not here; already: was here and stays as it is; refused: why, how many rows or files.
+    """
+
+    added: dict[str, int] = field(default_factory=dict)
+    already: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+def back_up_to(database: Database, path: Path, listener: Progress = SILENT) -> BackedUp:
+    """Writes a backup, for its owner alone: the database as of one moment, and the folders of the data directory.
+
+    The file appears whole or not at all. Raises BadInput if it exists, or where the disk refuses. Blocks.
+    """
+    if os.path.lexists(path):
+        raise BadInput(f"{path} exists already.", "Name another file.")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise BadInput(f"{path.parent} is a file, not a folder.", "Name another place.")
+    counts: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    found = list(folders.files(config.home(), left_out))
+    with (
+        _appearing(path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
+    ):
+        about = {"format": FORMAT, "version": VERSION, "schema": tables.HEAD, "written": _now()}
+        archive.writestr(MANIFEST, json.dumps(about) + "\n")
+        with database.read() as connection:
+            for name, (table, _) in TABLES.items():
+                counts[name] = _write_table(connection, table, archive, name, listener)
+        for done, (name, source) in enumerate(found):
+            listener.advance(done, len(found), name)
+            try:
+                archive.write(source, name)
+                counts[name.partition("/")[0]] += 1
+            except FileNotFoundError:
+                left_out["files that went away meanwhile"] += 1
+    return BackedUp(path, dict(counts), dict(+left_out), path.stat().st_size)
+
+
+def restore_from(database: Database, path: Path, listener: Progress = SILENT) -> Restored:
+    """Adds what a backup holds and is missing here; overwrites nothing. Blocks.
+
+    Raises BadInput for a file that is no backup or beyond the bounds, having added nothing, and where the disk or the
+    database refuses.
+    """
+    home = config.home()
+    with disk_errors(home):
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    added: Counter[str] = Counter()
+    already: Counter[str] = Counter()
+    with opened(path, home) as (archive, members, refused):
+        _check(path, archive, members.pop(MANIFEST, None))
+        for name, (table, most) in TABLES.items():
+            info = members.pop(f"tables/{name}.jsonl", None)
+            if info is not None:
+                merged = _restore_table(database, archive, info, table, most, listener)
+                added[name], already[name] = merged.added, merged.already
+                refused += merged.refused
+        with database.write() as connection:
+            mend_tips(connection)
+        for unit, infos in folders.units(members, refused).items():
+            listener.say("/".join(unit))
+            done = folders.put_back(archive, unit, infos, home)
+            outcome = {"added": added, "already": already}.get(done)
+            if outcome is None:
+                refused[done] += len(infos)
+            else:
+                outcome[unit[0]] += 1
+    return Restored(dict(+added), dict(+already), dict(+refused))
+
+
+def _write_table(connection: Connection, table: Table, archive: zipfile.ZipFile, name: str, listener: Progress) -> int:
+    columns = [column for column in table.columns if column.name != "number"]
+    rows = select(*columns)
+    if "number" in table.c:
+        rows = rows.order_by(table.c.number)  # parents first
+    encode = msgspec.json.Encoder().encode
+    at_once = 4 if table is tables.contents else 100
+    count = 0
+    with archive.open(f"tables/{name}.jsonl", "w", force_zip64=True) as file:
+        for row in connection.execution_options(yield_per=at_once).execute(rows).mappings():
+            values: Json = dict(row)
+            if table is tables.chats:
+                values["tags"] = _tags(connection, values["id"])
+            file.write(encode(values) + b"\n")
+            count += 1
+            if count % 1000 == 0:
+                listener.advance(count, 0, name)
+    return count
+
+
+def _tags(connection: Connection, chat_id: str) -> list[str]:
+    own = select(tables.chat_tags.c.tag).where(tables.chat_tags.c.chat_id == chat_id)
+    return list(connection.execute(own).scalars())
+
+
+def _restore_table(
+    database: Database, archive: zipfile.ZipFile, info: zipfile.ZipInfo, table: Table, most: int, listener: Progress
+) -> Merged:
+    merged = Merged()
+    batch: list[Json] = []
+    size = done = 0
+    rows = _rows(archive, info, table, most, merged.refused)
+    while True:
+        row, row_bytes = next(rows, (None, 0))
+        if row is not None:
+            batch.append(row)
+            size += row_bytes
+        if batch and (row is None or len(batch) == MOST_AT_ONCE or size >= BATCH_BYTES):
+            with database.write() as connection:
+                merged += merge(connection, table, batch)
+            done += size
+            listener.advance(done, info.file_size, table.name)
+            batch, size = [], 0
+        if row is None:
+            return merged
+
+
+def _rows(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, table: Table, most: int, refused: Counter[str]
+) -> Iterator[tuple[Json, int]]:
+    """The rows of a table with the sizes of their lines; what is none is counted."""
+    decode = msgspec.json.Decoder(_row_type(table)).decode
+    try:
+        with archive.open(info) as packed, io.BufferedReader(packed, 1 << 20) as file:  # type: ignore[type-var]
+            while line := file.readline(most + 1):
+                if len(line) > most:
+                    refused[f"rows of more than {most >> 20} MiB"] += 1
+                    _skip_line(file, line)
+                    continue
+                try:
+                    yield msgspec.structs.asdict(decode(line)), len(line)
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    refused["not a row of this table"] += 1
+    except DAMAGE:
+        refused[f"damaged from some place on: {info.filename}"] += 1
+
+
+def _skip_line(file: IO[bytes], line: bytes) -> None:
+    while line and not line.endswith(b"\n"):
+        line = file.readline(1 << 20)
+
+
+@cache
+def _row_type(table: Table) -> type[msgspec.Struct]:
+    """What is read of a line: the columns in their types, so that no other content takes memory."""
+    fields: list[tuple[str, Any, Any]] = [
+        (str(column.name), _type(column.type) | None, None) for column in table.columns if column.name != "number"
+    ]
+    if table is tables.chats:
+        fields.append(("tags", list[str], msgspec.field(default_factory=list)))
+    return msgspec.defstruct("Row", fields)  # what else stands in the line is passed over
+
+
+def _type(kind: Any) -> Any:
+    if isinstance(kind, Boolean):
+        return bool
+    if isinstance(kind, Integer | Double):
+        return int | float
+    return bytes if isinstance(kind, LargeBinary) else str
+
+
+def _check(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo | None) -> None:
+    """Raises BadInput for a ZIP that is no backup of ours, or of a later program."""
+    about: Any = None
+    if info is not None and info.file_size <= MOST_MANIFEST_BYTES:
+        with contextlib.suppress(*DAMAGE, RecursionError):
+            about = json.loads(archive.read(info))
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise BadInput(f"{path} is a ZIP file, but no backup of ours.", "Give a file of `chapeta backup`.")
+    if about.get("version") != VERSION:
+        raise BadInput(f"{path} was written by a newer Chapeta.", "Update this program: pip install --upgrade chapeta.")
+
+
+@contextlib.contextmanager
+def _appearing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that is there under its name when the block ends well, and not at all when it does not."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def _now() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")

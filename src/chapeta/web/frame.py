@@ -1,0 +1,75 @@
+"""The frame around every page: the side with its links and the latest chats, and what goes wrong said in place."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+from collections.abc import Iterator
+
+from nicegui import ui
+
+from chapeta.chat.types import Chat
+from chapeta.web import theme
+from chapeta.web.pages import PAGES
+from chapeta.web.services import Services, thread
+
+RECENT = 40
+
+
+@contextlib.contextmanager
+def frame(title: str, path: str) -> Iterator[ui.column]:
+    """Builds the frame; what is made inside the block is the page. `path`: of the page, to mark it in the side."""
+    theme.apply()
+    ui.page_title(f"{title} · Chapeta")
+    drawer = ui.left_drawer(value=None, bordered=True).props(":width=272 :breakpoint=820 show-if-above").classes("p-0")
+    with drawer, ui.element("nav").classes("side").props('aria-label="Pages and chats"'):
+        ui.html(f'<a class="brand" href="/">{theme.MARK}Chapeta</a>', sanitize=False)
+        _link("/", "New chat", "edit_square", path == "/")
+        for page in PAGES:
+            if page.icon:
+                _link(page.path, page.title, page.icon, page.path == path)
+        ui.label("Chats").classes("side-title")
+        ui.element("div").classes("side-chats").mark("chats")
+    with ui.header(elevated=False).classes("lt-md q-py-xs"), ui.row(wrap=False).classes("items-center"):
+        ui.button(icon="menu", on_click=drawer.toggle).props('flat dense aria-label="Menu"').classes("text-current")
+        ui.label(title).classes("text-weight-medium ellipsis")
+    with ui.column().classes("w-full gap-0 items-stretch") as content:
+        yield content
+
+
+async def list_chats(services: Services, here: str = "") -> None:
+    """Fills the side with the latest chats, and marks the one that is open."""
+    from nicegui import ElementFilter
+
+    chats = await thread(services.chats.page, limit=RECENT)
+    for place in ElementFilter(marker="chats"):
+        place.clear()
+        with place:
+            for chat in chats:
+                _chat_line(chat, chat.id == here)
+
+
+def say(error: Exception | str, kind: str = "negative") -> None:
+    """A short word on what has happened, on the page that the user looks at."""
+    ui.notify(str(error), type=kind, position="top", multi_line=True, close_button="Close")  # type: ignore[arg-type]
+
+
+def title(text: str, lead: str = "") -> None:
+    """A page's head."""
+    ui.html(f"<h1>{html.escape(text)}</h1>", sanitize=False)
+    if lead:
+        ui.label(lead).classes("lead")
+
+
+def _link(path: str, name: str, icon: str, here: bool) -> None:
+    with ui.link(target=path).classes("nav here" if here else "nav") as link:
+        ui.icon(icon)
+        ui.label(name)
+    if here:
+        link.props('aria-current="page"')
+
+
+def _chat_line(chat: Chat, here: bool) -> None:
+    link = ui.link(chat.title or "New chat", f"/chat/{chat.id}").classes("chat-line here" if here else "chat-line")
+    if here:
+        link.props('aria-current="page"')

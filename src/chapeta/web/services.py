@@ -1,0 +1,42 @@
+"""What pages work with: one object a process, made by the app and handed to every page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from chapeta.chat.live import Live
+from chapeta.chat.store import Chats
+from chapeta.gateway.catalog import Catalog
+from chapeta.gateway.core import Core
+from chapeta.gateway.ledger import Ledger
+from chapeta.storage.database import Database
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Services:
+    """database and chats block: call them through `thread`."""
+
+    database: Database
+    ledger: Ledger
+    core: Core
+    chats: Chats
+    live: Live
+    catalog: Catalog
+    stop: Callable[[], None]
+
+    async def close(self) -> None:
+        """Ends answers and calls, and writes what is left."""
+        self.stop()
+        await self.live.close()
+        await self.core.close()
+
+
+async def thread(function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """Runs what blocks in a thread, so that no page waits for another's query."""
+    return await asyncio.to_thread(function, *args, **kwargs)

@@ -1,0 +1,140 @@
+"""Above a chat: who answers, with which skill, how full the context window is, what the chat has cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from chapeta.chat.request import Draft
+from chapeta.chat.window import Meter, default_room, measure
+from chapeta.errors import ChapetaError
+from chapeta.web import choices, words
+from chapeta.web.frame import list_chats
+from chapeta.web.services import thread
+from chapeta.web.talk import send
+from chapeta.web.talk.picker import pick_model
+from chapeta.web.talk.skill_picker import pick_skill
+from chapeta.web.talk.ways import draw_ways
+
+if TYPE_CHECKING:
+    from chapeta.web.talk.view import Talk
+
+COLOURS = {
+    "skill": "#7a5ea8", "summary": "#8a8478", "history": "var(--c-accent)", "documents": "#b9770e", "images": "#b9770e",
+    "question": "#2f7d32", "room": "color-mix(in srgb, var(--c-text) 18%, transparent)",
+}  # fmt: skip
+
+
+class Head:
+    """Drawn anew whenever something changes that it shows."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self.ways: ui.element
+        self._row = ui.element("div").classes("talk-head").props('role="toolbar" aria-label="This chat"')
+
+    async def draw(self) -> None:
+        talk = self._talk
+        measured = await self._measure()
+        spent = await thread(talk.services.chats.spent, talk.chat.id) if talk.chat else None
+        self._row.clear()
+        with self._row:
+            with (
+                ui.button(on_click=lambda: pick_model(talk.choose_model))
+                .props(f'flat no-caps dense aria-label="Model: {talk.model}"')
+                .classes("text-current q-px-sm")
+            ):
+                ui.label(talk.model).classes("ellipsis").style("max-width: 22em")
+                ui.icon("expand_more").classes("muted")
+            with (
+                ui.button(on_click=lambda: pick_skill(talk.choose_skill, talk.skill))
+                .props("flat no-caps dense")
+                .classes("text-current q-px-sm")
+            ):
+                ui.icon("auto_stories").classes("muted q-mr-xs").style("font-size: 18px")
+                ui.label(f"/{talk.skill}" if talk.skill else "No skill").classes("" if talk.skill else "muted")
+            ui.element("div").classes("spread")
+            if measured is not None:
+                draw_meter(measured[0])
+            if spent is not None:
+                with ui.label(words.usd(spent.usd)).classes("small muted"):
+                    ui.tooltip(
+                        f"This chat: {words.tokens(spent.tokens_in)} tokens in, {words.tokens(spent.tokens_out)} out"
+                    )
+            if talk.chat is not None:
+                self._menu()
+        self.ways.clear()
+        if measured is not None:
+            with self.ways:
+                draw_ways(talk, *measured)
+
+    async def _measure(self) -> tuple[Meter, Draft] | None:
+        """How full the window is with what would be sent now; None where that cannot be told."""
+        talk = self._talk
+        if talk.chat is None or talk.chat.tip_id is None:
+            return None
+        try:
+            made = await send.draft(talk.services, talk.chat, send.With(talk.model, talk.skill, talk.dropped))
+            known = await thread(choices.find, talk.model)
+        except ChapetaError:
+            return None
+        return measure(made, known.context_tokens, default_room(known.context_tokens)), made
+
+    def _menu(self) -> None:
+        talk = self._talk
+        with ui.button(icon="more_horiz").props('flat dense round aria-label="More"').classes("muted"), ui.menu():
+            ui.menu_item("Rename", self._rename)
+            ui.menu_item("Unpin" if talk.chat and talk.chat.pinned else "Pin", self._pin)
+            ui.menu_item("Delete", self._delete)
+
+    async def _rename(self) -> None:
+        talk = self._talk
+        assert talk.chat is not None
+        with ui.dialog() as dialog, ui.card().style("min-width: 340px"):
+            name = ui.input("Title", value=talk.chat.title).props("autofocus outlined").classes("w-full")
+            name.on("keydown.enter", lambda: dialog.submit(name.value))
+            with ui.row().classes("w-full justify-end"):
+                ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat no-caps")
+                ui.button("Rename", on_click=lambda: dialog.submit(name.value)).props("unelevated no-caps")
+        chosen = await dialog
+        dialog.delete()
+        if chosen and chosen.strip():
+            talk.chat = await thread(talk.services.chats.change, talk.chat.id, title=chosen.strip())
+            await list_chats(talk.services, talk.chat.id)
+
+    async def _pin(self) -> None:
+        talk = self._talk
+        assert talk.chat is not None
+        talk.chat = await thread(talk.services.chats.change, talk.chat.id, pinned=not talk.chat.pinned)
+        await list_chats(talk.services, talk.chat.id)
+        await self.draw()
+
+    async def _delete(self) -> None:
+        talk = self._talk
+        assert talk.chat is not None
+        chat_id = talk.chat.id
+        await thread(talk.services.chats.delete, chat_id)
+
+        ui.notify("The chat is deleted. It is kept for 30 days.", position="top")
+        ui.navigate.to("/")
+
+
+def draw_meter(meter: Meter) -> None:
+    """A bar of what fills the window, and its figures when it is pointed at."""
+    limit = meter.limit
+    about = "" if meter.exact else "about "
+    with ui.element("div").classes("meter").props('tabindex="0"'):
+        if limit:
+            with ui.element("div").classes("meter-bar").props('aria-hidden="true"'):
+                for name, colour in COLOURS.items():
+                    share = min(1.0, getattr(meter, name) / limit)
+                    if share:
+                        ui.element("span").style(f"width: {share:.2%}; background: {colour}")
+        shown = f"{about}{words.tokens(meter.used)}" + (f" of {words.tokens(limit)}" if limit else " tokens")
+        ui.label(shown).classes("bad" if meter.over > 0 else "")
+        with ui.tooltip(), ui.element("div"):
+            for name in COLOURS:
+                if getattr(meter, name):
+                    ui.label(f"{name}: {about}{getattr(meter, name):,} tokens")
+            ui.label("Counted by the model itself." if meter.exact else "Estimated; the provider counts for itself.")

@@ -1,0 +1,75 @@
+"""What a run will take, told before it begins: on the real embedded model and the catalogue's prices."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "cli"))
+from command import write_rows
+
+from chapeta.errors import BadInput
+from chapeta.jobs.plan import plan
+from chapeta.stages.run import CANDIDATES, Settings
+
+
+def test_each_candidate_has_its_time_and_nothing_is_left_behind(home: Path, tmp_path: Path) -> None:
+    found = plan(Settings(str(write_rows(tmp_path / "desk.csv", 90)), "desk"))
+    assert found.problem == ""
+    assert (found.report.good, found.report.bad) == (90, 0)
+    assert found.train + found.validation + found.test == 90
+    assert found.task and found.task.kind == "classify"
+    assert [one.name for one in found.candidates] == list(CANDIDATES)
+    seconds = {one.name: one.seconds for one in found.candidates}
+    assert 0 < seconds["base"] == seconds["skill"] < seconds["few-shot"]
+    assert seconds["base"] < seconds["nearest"]
+    assert seconds["base"] < seconds["tuned"]
+    assert sum(seconds.values()) < found.seconds
+    assert found.price and (found.price.calls, found.price.usd, found.price.unpriced) == (0, 0.0, ())
+    assert not (home / "runs").exists()
+    assert "torch" not in sys.modules
+
+
+def test_the_measured_speed_of_an_earlier_training_is_believed(home: Path, tmp_path: Path) -> None:
+    asked = Settings(
+        str(write_rows(tmp_path / "desk.csv", 90)), "desk", candidates=("tuned",), replay_rows=0, general_items=12
+    )
+    folder = home / "runs" / "before" / "tuned" / "smollm2-135m"
+    folder.mkdir(parents=True)
+    seconds = []
+    for tokens_per_s in (1.0, 100.0):
+        result = {"model": "smollm2-135m", "result": {"tokens_per_s": tokens_per_s}}
+        (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+        seconds.append(plan(asked).candidates[0].seconds)
+    assert seconds[0] > 10 * seconds[1]
+
+
+def test_a_time_limit_is_the_most_it_takes(home: Path, tmp_path: Path) -> None:
+    found = plan(Settings(str(write_rows(tmp_path / "desk.csv", 90)), "desk", limit_minutes=0.5))
+    assert found.seconds <= 30
+
+
+def test_providers_are_priced_and_cannot_be_tuned(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    file = write_rows(tmp_path / "desk.csv", 90)
+    found = plan(Settings(str(file), "desk", models=("openai/gpt-4o-mini",), candidates=("base", "tuned")))
+    base, tuned = found.candidates
+    assert base.calls == found.test
+    assert base.usd and 0 < base.usd < 0.1
+    assert found.price and found.price.usd == pytest.approx(base.usd)
+    assert "cannot be tuned here" in tuned.why_not
+
+
+def test_what_is_wrong_is_told_instead(home: Path, tmp_path: Path) -> None:
+    few = plan(Settings(str(write_rows(tmp_path / "few.csv", 5)), "few"))
+    assert "too few" in few.problem
+    assert few.report.good == 5
+    bad = tmp_path / "bad.jsonl"
+    row = json.dumps({"input": "a", "output": "b"})
+    bad.write_text("\n".join([row, "x", "y", "z"]), encoding="utf-8")
+    assert "3 of 4 rows" in plan(Settings(str(bad), "bad")).problem
+    with pytest.raises(BadInput, match="does not exist"):
+        plan(Settings(str(tmp_path / "none.csv"), "none"))
