@@ -130,10 +130,10 @@ def test_what_is_broken_is_listed_with_why(data: Path) -> None:
     }  # fmt: skip
     assert set(faults) == set(words)
     assert all(words[name] in fault for name, fault in faults.items())
-    with pytest.raises(Missing, match="cannot be read: .*no description"):
+    with pytest.raises(Missing, match=r"cannot be read: .*no description"):
         library.find("nodesc")
-    text, digest = library.source(by_name()["nodesc"])  # can be shown, to be mended
-    assert text == "---\nname: x\n---\nB" and len(digest) == 64
+    source, digest = library.source(by_name()["nodesc"])  # can be shown, to be mended
+    assert source == "---\nname: x\n---\nB" and len(digest) == 64
 
 
 def test_the_scan_is_bounded(data: Path) -> None:

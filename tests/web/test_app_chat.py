@@ -230,3 +230,47 @@ def test_started_twice_it_says_where_it_is(app: App, home: Path) -> None:
         capture_output=True, text=True, timeout=60, env={**os.environ, "CHAPETA_HOME": str(home)}, check=False,
     )  # fmt: skip
     assert done.returncode == 0 and "open already" in done.stdout, done.stderr
+
+
+def test_a_skill_is_written_versioned_and_used_by_its_name(app: App, page: Page, standin: Standin) -> None:
+    page.it.goto(app.url + "/skills")
+    page.it.get_by_text("Write one").click()
+    page.it.get_by_role("dialog").locator("textarea").fill(
+        "---\nname: pirate\ndescription: Talks like a pirate.\n---\n\nAnswer like a pirate.\n"
+    )
+    page.it.get_by_role("button", name="Keep").click()
+    page.it.wait_for_url("**/skills/pirate")
+    page.it.get_by_label("SKILL.md").fill(
+        "---\nname: pirate\ndescription: Talks like a pirate.\n---\n\nAnswer as a captain.\n"
+    )
+    page.it.get_by_role("button", name="Save").click()
+    expect(page.it.get_by_text("Saved as version 2.")).to_be_visible()
+    page.it.get_by_text("What changed").click()
+    expect(page.it.get_by_role("dialog")).to_contain_text("+ Answer as a captain.")
+    page.shot("skill")
+    page.it.goto(app.url)
+    ask(page, "/pirate Where is the ship?")
+    answered(page)
+    expect(page.it.locator(SAYING)).to_contain_text("/pirate")
+    sent = standin.chats[-1].json
+    assert sent is not None
+    assert sent["messages"] == [
+        {"role": "system", "content": "Answer as a captain."}, {"role": "user", "content": "Where is the ship?"},
+    ]  # fmt: skip
+
+
+def test_an_answer_becomes_an_example(app: App, home: Path, page: Page, standin: Standin) -> None:
+    standin.say("wrong")
+    page.it.goto(app.url)
+    ask(page, "Which desk?")
+    answered(page)
+    page.it.get_by_label("Make an example of it").click()
+    dialog = page.it.get_by_role("dialog")
+    dialog.get_by_label("Answer").fill("delivery")
+    dialog.get_by_label("Dataset").fill("desks")
+    dialog.get_by_label("Dataset").press("Enter")
+    dialog.get_by_role("button", name="Keep").click()
+    wait(lambda: (home / "datasets" / "desks.jsonl").exists())
+    page.it.goto(app.url + "/examples/desks")
+    expect(page.it.get_by_text("delivery", exact=True)).to_be_visible()
+    page.shot("examples")

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from chapeta.gateway.closed import label_in
 from chapeta.skills.file import MAX_DESCRIPTION_CHARS, skill_name
 from chapeta.skills.library import Entry, Found, always_on, find, noted
 from chapeta.types import Decoding, Labels, Message, Request
@@ -89,6 +88,8 @@ def request(question: str, entries: Sequence[Entry], model: str) -> Request | No
 
 def chosen(answer: str, question: str, entries: Sequence[Entry]) -> str:
     """The name that a model's answer to `request` gives; "" for none, and for whatever was not offered."""
+    from chapeta.gateway.closed import label_in  # loads the gateway
+
     names = [entry.name for entry in offers(question, entries)]
     said = label_in(answer[: 2 * MOST_NAME_CHARS], [*names, NONE])
     return said if said in names else ""

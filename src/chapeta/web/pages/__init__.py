@@ -22,6 +22,8 @@ PAGES = (
     Page("examples", "/examples/{name}", "Examples"),
     Page("specialise", "/specialise", "Specialise", "rocket_launch"),
     Page("specialise", "/specialise/{name}", "Specialise"),
+    Page("skills", "/skills", "Skills", "auto_stories"),
+    Page("skills", "/skills/{name}", "Skills"),
     Page("models", "/models", "Models and keys", "key"),
     Page("usage", "/usage", "Usage", "bar_chart"),
     Page("help", "/help", "Help", "help_outline"),

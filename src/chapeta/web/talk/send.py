@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -19,6 +19,7 @@ from chapeta.gateway.attempt import Reply
 from chapeta.gateway.core import Caller
 from chapeta.gateway.fault import Fault
 from chapeta.skills import library
+from chapeta.skills.choose import speaking, typed
 from chapeta.types import Message
 from chapeta.web import choices
 from chapeta.web.services import Services, thread
@@ -43,6 +44,8 @@ async def ask(services: Services, chat: Chat | None, text: str, how: With, files
     if not text.strip() and not files:
         raise BadInput("The message is empty.", "Write something first.")
     chats = services.chats
+    if text.startswith("/") and (asked := typed(text, await thread(library.entries))) is not None:
+        how, text = replace(how, skill=asked.entry.name), asked.rest or asked.entry.description
     if chat is None:
         chat = await thread(chats.create, model=how.model, skill=how.skill)
     question = await thread(chats.add, chat.id, chat.tip_id, "user", text, attachments=files)
@@ -70,10 +73,10 @@ async def draft(services: Services, chat: Chat, how: With) -> Draft:
     ids = [turn.id for turn in path]
     attached, summary = await asyncio.gather(thread(chats.attachments, ids), thread(chats.summary, ids))
     known = await thread(choices.find, how.model)
-    skill, _ = await thread(_skill, how.skill) if how.skill else ("", "")
+    spoken = await thread(speaking, how.skill, "hand")
     room = default_room(known.context_tokens)
     return await thread(
-        build, path, attached, model=how.model, count=count_for(services, how.model), skill=skill, summary=summary,
+        build, path, attached, model=how.model, count=count_for(services, how.model), skill=spoken.text, summary=summary,
         room=room, sees_images=not known.inputs or "image" in known.inputs, dropped=how.dropped,
     )  # fmt: skip
 
@@ -116,17 +119,11 @@ async def _answer(services: Services, chat: Chat, question_id: str, how: With) -
     chats = services.chats
     chat = await thread(chats.change, chat.id, tip_id=question_id)
     made = await draft(services, chat, how)
-    _, version = await thread(_skill, how.skill) if how.skill else ("", "")
+    spoken = await thread(speaking, how.skill, "hand")
     turn = await thread(
-        chats.add, chat.id, question_id, "assistant", "", status="streaming", model=how.model, skill=how.skill,
-        skill_version=version, skill_by="hand" if how.skill else "",
+        chats.add, chat.id, question_id, "assistant", "", status="streaming", model=how.model, skill=spoken.name,
+        skill_version=spoken.version, skill_by=spoken.by,
     )  # fmt: skip
     await thread(chats.save_request, turn.id, made.body)
     services.live.begin(turn.id, chat.id, await thread(filled, made.body, chats.data))
     return await thread(chats.get, chat.id), turn
-
-
-def _skill(name: str) -> tuple[str, str]:
-    """(the text of a skill as it is now, the version that the chat notes down)."""
-    found = library.find(name)
-    return found.skill.body, library.noted(found)

@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
+from chapeta.skills import library
 from chapeta.web.services import thread
 
 
 async def pick_skill(chosen: Callable[[str], Awaitable[None]], here: str) -> None:
     """Opens the list; `chosen` gets the name, "" for none."""
-    from chapeta.skills import library
-
-    entries = [entry for entry in await thread(library.entries) if entry.enabled]
+    entries = [entry for entry in await thread(library.entries) if entry.enabled and entry.by_hand]
     with ui.dialog() as dialog, ui.card().classes("w-full gap-1").style("max-width: 560px; max-height: 80vh"):
         ui.label("Skill").classes("text-h6")
 

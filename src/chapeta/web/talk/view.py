@@ -34,7 +34,7 @@ class Talk:
         self.services = services
         self.chat: Chat | None = None
         self.model = ui.context.client.request.query_params.get("model") or settings.read().model
-        self.skill = ""
+        self.skill = ui.context.client.request.query_params.get("skill") or ""
         self.dropped: frozenset[str] = frozenset()  # turns that are not sent any more, by the user's choice
         self.shown: list[Turn] = []
         self._running: tuple[Running, Answer, int] | None = None
