@@ -57,3 +57,8 @@ def test_a_whole_answer_as_a_stream_has_all_of_it() -> None:
     assert (usage["choices"], usage["usage"]) == ([], {"prompt_tokens": 1})
     assert events.endswith(sse.DONE)
     assert len(sse.decoded(as_events(json.dumps(answer).encode(), with_usage=False))) == 2
+
+
+def test_an_answer_nested_too_deeply_is_a_text_like_any_other() -> None:
+    deep = "[" * 5000
+    assert label_in(deep, ("a", "b")) == deep

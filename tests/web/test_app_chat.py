@@ -274,3 +274,15 @@ def test_an_answer_becomes_an_example(app: App, home: Path, page: Page, standin:
     page.it.goto(app.url + "/examples/desks")
     expect(page.it.get_by_text("delivery", exact=True)).to_be_visible()
     page.shot("examples")
+
+
+def test_what_was_said_is_found_and_never_becomes_markup(app: App, page: Page, standin: Standin) -> None:
+    standin.say("The walrus <b>sleeps</b> on the ice.")
+    page.it.goto(app.url)
+    ask(page, "Where is it?")
+    answered(page)
+    page.it.goto(app.url + "/search")
+    page.it.get_by_label("Search chats").fill("walrus sleeps")
+    page.it.get_by_role("link", name="The walrus").click()
+    page.it.wait_for_url("**/chat/*")
+    expect(page.it.locator(SAYING)).to_contain_text("walrus")

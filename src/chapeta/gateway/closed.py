@@ -44,7 +44,7 @@ def label_in(text: str, labels: Sequence[str]) -> str:
     """The label that an answer is; the text itself if it is none."""
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         value = text
     if isinstance(value, dict):
         value = value.get(KEY, text)

@@ -18,6 +18,7 @@ class Page:
 PAGES = (
     Page("chat", "/", "Chat"),
     Page("chat", "/chat/{name}", "Chat"),
+    Page("search", "/search", "Search", "search"),
     Page("examples", "/examples", "Examples", "school"),
     Page("examples", "/examples/{name}", "Examples"),
     Page("specialise", "/specialise", "Specialise", "rocket_launch"),

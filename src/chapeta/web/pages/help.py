@@ -54,7 +54,7 @@ def _overview() -> None:
             if not found:
                 ui.label(f"No term has “{search.value}” in it.").classes("muted")
 
-    search.on("update:model-value", draw, throttle=0.15)
+    search.props("debounce=150").on_value_change(draw)
     draw()
 
 

@@ -284,5 +284,5 @@ async def _catalogue() -> None:
                         with ui.element("td"):
                             ui.label(", ".join(choice.inputs)).classes("small muted")
 
-    search.on("update:model-value", draw, throttle=0.2)
+    search.props("debounce=200").on_value_change(draw)
     await draw()

@@ -91,10 +91,12 @@ def _upload() -> None:
             await given.file.save(file)
             try:
                 if file.suffix.lower() in (".zip", ".skill"):
-                    await thread(bring.bring_zip, file)
+                    report = await thread(bring.bring_zip, file)
+                    for what, why in report.left_out[:4]:
+                        ui.notify(f"Not taken: {what}: {why}", type="warning", position="top")
                 else:
                     text = file.read_text(encoding="utf-8", errors="replace")
-                    await thread(bring.bring_text, text, file.stem)
+                    await thread(bring.bring_text, text)
             except ChapetaError as error:
                 say(error)
                 return
@@ -155,7 +157,7 @@ async def _skill(name: str) -> None:
         price.text = f"about {count(text.value or ''):,} tokens in every message"
         preview.set(_body(text.value or ""))
 
-    text.on("update:model-value", changed, throttle=0.4)
+    text.on_value_change(changed)
     history = ui.column().classes("w-full gap-1")
 
     async def draw() -> None:

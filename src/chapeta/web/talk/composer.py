@@ -41,7 +41,9 @@ class Composer:
                     on_upload=self._take, on_rejected=self._rejected, auto_upload=True, multiple=True,
                     max_file_size=MOST_FILE_BYTES,
                 ).classes("hidden")  # fmt: skip
-                button = ui.button(icon="attach_file", on_click=lambda: self._upload.run_method("pickFiles"))
+                button = ui.button(
+                    icon="attach_file", on_click=lambda: self._upload.run_method("pickFiles"), color=None
+                )
                 with button.props('flat dense round aria-label="Add images or documents"').classes("muted"):
                     ui.tooltip("Add images or documents; or drop them, or paste a picture")
                 ui.element("div").classes("spread")

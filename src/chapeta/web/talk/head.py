@@ -41,14 +41,14 @@ class Head:
         self._row.clear()
         with self._row:
             with (
-                ui.button(on_click=lambda: pick_model(talk.choose_model))
+                ui.button(on_click=lambda: pick_model(talk.choose_model), color=None)
                 .props(f'flat no-caps dense aria-label="Model: {talk.model}"')
                 .classes("text-current q-px-sm")
             ):
                 ui.label(talk.model).classes("ellipsis").style("max-width: 22em")
                 ui.icon("expand_more").classes("muted")
             with (
-                ui.button(on_click=lambda: pick_skill(talk.choose_skill, talk.skill))
+                ui.button(on_click=lambda: pick_skill(talk.choose_skill, talk.skill), color=None)
                 .props("flat no-caps dense")
                 .classes("text-current q-px-sm")
             ):
@@ -83,7 +83,10 @@ class Head:
 
     def _menu(self) -> None:
         talk = self._talk
-        with ui.button(icon="more_horiz").props('flat dense round aria-label="More"').classes("muted"), ui.menu():
+        with (
+            ui.button(icon="more_horiz", color=None).props('flat dense round aria-label="More"').classes("muted"),
+            ui.menu(),
+        ):
             ui.menu_item("Rename", self._rename)
             ui.menu_item("Unpin" if talk.chat and talk.chat.pinned else "Pin", self._pin)
             ui.menu_item("Delete", self._delete)

@@ -41,7 +41,7 @@ async def pick_model(chosen: Chosen) -> None:
             if found:
                 await take(found[0].id)
 
-        search.on("update:model-value", show, throttle=0.15)
+        search.props("debounce=150").on_value_change(show)
         search.on("keydown.enter", first)
         await show()
     dialog.on("hide", dialog.delete)

@@ -138,7 +138,7 @@ def _copy(text: str) -> None:
 
 
 def _button(icon: str, label: str, act: Callable[[], object]) -> ui.button:
-    button = ui.button(icon=icon, on_click=act).props(f'flat dense round size=sm aria-label="{label}"')
+    button = ui.button(icon=icon, on_click=act, color=None).props(f'flat dense round size=sm aria-label="{label}"')
     with button:
         ui.tooltip(label)
     return button
