@@ -178,7 +178,7 @@ def test_everything_is_accounted_for(sample: Sample) -> None:
     assert all(first != second for first, second in pairwise(talking))
     assert talking[0] == "user"
     assert talking[-1] == "user"
-    assert all(said)
+    assert all(message["content"] for message in draft.body["messages"])
     json.dumps(draft.body).encode()
 
 

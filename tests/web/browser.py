@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Route, expect, sync_playwright
 from playwright.sync_api import Page as PlaywrightPage
 
 CHROMIUM = os.environ.get("CHAPETA_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -104,9 +104,9 @@ class Page:
             route.continue_()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of a process."""
+    """One browser for the tests of a file; Playwright's event loop runs as long, and other files want one of their own."""
     if not CHROMIUM:
         pytest.skip("No Chromium. Install it (`apt-get install chromium`), or name it in CHAPETA_CHROMIUM.")
     with sync_playwright() as playwright:
@@ -120,7 +120,8 @@ def page(chromium: Browser) -> Iterator[Page]:
     """An empty window of 1280 by 800 with no cookies."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)  # other tests share the cores
+    expect.set_options(timeout=60_000)
     opened = Page(context)
     yield opened
     context.close()

@@ -71,8 +71,12 @@ def cancel(job_id: str) -> Job:
             is_kept = False
     if not is_kept and job.state.pid and processes.is_same(job.state.pid, job.state.pid_began_s):
         processes.end(job.state.pid, GRACE_S)
-        with store.locked():
-            _cancel_idle(job_id)
+        deadline_s = time.monotonic() + GRACE_S
+        while time.monotonic() < deadline_s:  # its own children hold the lock until they are gone, too
+            with store.locked():
+                if _cancel_idle(job_id):
+                    break
+            time.sleep(0.05)
     return store.job(job_id)
 
 
