@@ -13,8 +13,9 @@ demo: $(VENV)/.demo
 	$(BIN)/chapeta specialize examples/support-triage.jsonl --limit-minutes 5.5 --adapted-layers 15 --candidates base,skill,tuned
 	$(BIN)/chapeta ask support-triage "where is my parcel?"
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
+test: $(VENV)/.dev  # 5: there was no such test
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not alone" $(TESTS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m alone $(TESTS) || [ $$? -eq 5 ]
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

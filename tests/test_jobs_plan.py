@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,3 +73,13 @@ def test_what_is_wrong_is_told_instead(home: Path, tmp_path: Path) -> None:
     assert "3 of 4 rows" in plan(Settings(str(bad), "bad")).problem
     with pytest.raises(BadInput, match="does not exist"):
         plan(Settings(str(tmp_path / "none.csv"), "none"))
+
+
+def test_planning_loads_no_torch(home: Path, tmp_path: Path) -> None:
+    """In a process of its own: other tests of this one may have loaded it."""
+    file = write_rows(tmp_path / "desk.csv", 90)
+    program = (
+        "import sys; from chapeta.jobs.plan import plan; from chapeta.stages.run import Settings;"
+        f"found = plan(Settings({str(file)!r}, 'desk')); assert found.problem == ''; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

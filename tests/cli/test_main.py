@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,17 +39,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_help_takes_no_150_ms_more_than_the_bare_interpreter() -> None:
-    """Of processor time, the least of several: other tests run on the same cores."""
+@pytest.mark.alone
+def test_help_comes_within_150_ms_of_the_bare_interpreter() -> None:
+    """Interleaved, the median of the differences: a loaded machine slows both."""
 
     def seconds(*command: str) -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        started = time.perf_counter()
         subprocess.run([sys.executable, *command], capture_output=True, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return time.perf_counter() - started
 
-    with_help = min(seconds("-m", "chapeta.cli.main", "--help") for _ in range(7))
-    assert with_help - min(seconds("-c", "pass") for _ in range(7)) < 0.150
+    differences = [seconds("-m", "chapeta.cli.main", "--help") - seconds("-c", "pass") for _ in range(7)]
+    assert statistics.median(differences) < 0.150
 
 
 def test_an_unknown_verb_is_named() -> None:

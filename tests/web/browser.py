@@ -108,7 +108,7 @@ class Page:
 def chromium() -> Iterator[Browser]:
     """One browser for the tests of a file; Playwright's event loop runs as long, and other files want one of their own."""
     if not CHROMIUM:
-        pytest.skip("No Chromium. Install it (`apt-get install chromium`), or name it in CHAPETA_CHROMIUM.")
+        pytest.fail("No Chromium. Install it (`apt-get install chromium`), or name it in CHAPETA_CHROMIUM.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser

@@ -138,6 +138,7 @@ def test_a_broken_connection_loses_nothing(page: Page, url: str) -> None:
     assert page.it.evaluate(DONE) == streamed
 
 
+@pytest.mark.alone
 def test_work_for_a_token_does_not_grow_and_nothing_freezes(page: Page, url: str) -> None:
     """20,000 tokens; both bounds are of processor time, so that they hold on a busy machine too."""
     page.it.goto(f"{url}/stream?count=20000&per_s=5000")
@@ -157,11 +158,12 @@ def test_work_for_a_token_does_not_grow_and_nothing_freezes(page: Page, url: str
         tenths,
         "ms",
     )
-    assert max(task.cpu_ms for task in tasks) <= 300  # 100 on a quiet machine
+    assert max(task.cpu_ms for task in tasks) <= 100
     assert sum(server_us[-3:]) <= 2 * sum(server_us[:3])
     assert sum(tenths[-4:]) <= 2.5 * sum(tenths[1:5])
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ["code", "list", "line"])
 def test_a_block_without_end_freezes_nothing(page: Page, url: str, kind: str) -> None:
     page.it.goto(f"{url}/stream?count=1200&per_s=400&kind={kind}")
@@ -170,20 +172,21 @@ def test_a_block_without_end_freezes_nothing(page: Page, url: str, kind: str) ->
     with page.working() as tasks:
         page.it.get_by_role("button", name="Start").click()
         page.it.wait_for_function("document.getElementById('seen').textContent", timeout=60_000, polling=500)
-    assert max(task.cpu_ms for task in tasks) <= 300  # 100 on a quiet machine
+    assert max(task.cpu_ms for task in tasks) <= 100
     last = {"code": "x1199 = 1199", "list": "Item 1199 of a list", "line": "word"}[kind]
     page.it.wait_for_function(ENDED)
     assert shown(page.it).rstrip().endswith(last)
     assert page.it.locator({"code": ".answer .code", "list": ".answer ol", "line": ".answer p"}[kind]).count() == 1
 
 
+@pytest.mark.alone
 def test_a_long_answer_opens_without_a_freeze(page: Page, url: str) -> None:
     page.it.goto(f"{url}/sample")  # what the frame of a page takes is not the answer's
     page.it.wait_for_load_state("networkidle")
     with page.working() as tasks:
         page.it.get_by_role("button", name="Long").click()
         page.it.wait_for_function(f"{DONE}.length > 160000", polling=200)
-    assert max(task.cpu_ms for task in tasks) <= 300  # 100 on a quiet machine
+    assert max(task.cpu_ms for task in tasks) <= 100
 
 
 def shown(page: PlaywrightPage) -> str:
