@@ -18,6 +18,8 @@ from chapeta.errors import BadInput
 
 if TYPE_CHECKING:
     from chapeta.api.connection import Connection
+    from chapeta.gateway.ledger import Ledger
+    from chapeta.gateway.ledger.access import Gate
 
 REFRESH_S = 1.0
 GRACE_S = 5.0  # calls in flight may finish after the first Ctrl-C
@@ -61,21 +63,12 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
     from chapeta.api.connection import Connection
     from chapeta.api.guard import Guard
     from chapeta.gateway.core import Core
-    from chapeta.gateway.ledger import Ledger
-    from chapeta.gateway.ledger.access import Gate
 
-    open_to_loopback = is_loopback(how.host) and not how.require_key
-    gate = Gate(required=not open_to_loopback, warn=warn)
-    ledger = Ledger(config.database_url(), gate=gate, warn=warn)
-    ledger.open()
-    if gate.required and not gate.has_keys:
-        ledger.close()
-        where = f"{how.host} can be reached by others" if not is_loopback(how.host) else "--require-key is given"
-        raise BadInput(f"{where}, and no access key is issued.", "Issue one first: `chapeta keys issue NAME`.")
+    ledger, gate = _opened(how, warn)
 
     async def main() -> None:
         core = Core(ledger, gate, keep_content=how.keep_content, answer_s=how.answer_s)
-        app = App(core, Guard(gate, open_to_loopback))
+        app = App(core, Guard(gate, open_to_loopback=not gate.required))
         loop = asyncio.get_running_loop()
 
         def connection(server_state: Any, **_: object) -> Connection:
@@ -116,6 +109,21 @@ def _run(how: Serving, listening: socket.socket, started: Callable[[str], None],
             runner.run(main())
     finally:
         ledger.close()
+
+
+def _opened(how: Serving, warn: Callable[[str], None]) -> tuple[Ledger, Gate]:
+    """The ledger, and the gate that it fills. Raises BadInput where others could come in and no access key is issued."""
+    from chapeta.gateway.ledger import Ledger
+    from chapeta.gateway.ledger.access import Gate
+
+    gate = Gate(required=how.require_key or not is_loopback(how.host), warn=warn)
+    ledger = Ledger(config.database_url(), gate=gate, warn=warn)
+    ledger.open()
+    if gate.required and not gate.has_keys:
+        ledger.close()
+        where = f"{how.host} can be reached by others" if not is_loopback(how.host) else "--require-key is given"
+        raise BadInput(f"{where}, and no access key is issued.", "Issue one first: `chapeta keys issue NAME`.")
+    return ledger, gate
 
 
 def settle_memory() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from nicegui import events, ui
@@ -141,56 +142,22 @@ async def _skill(name: str) -> None:
         return
     source, sha256 = await thread(library.source, entry)
     based_on = [sha256]
-    count = Estimate()
-    with ui.row().classes("w-full gap-4 items-stretch"):
-        with ui.column().classes("gap-1").style("flex: 1 1 420px"):
-            text = (
-                ui.textarea(value=source)
-                .props("outlined input-style=min-height:52vh aria-label='SKILL.md'")
-                .classes("w-full mono")
-            )
-            price = ui.label(f"about {count(source):,} tokens in every message").classes("small muted")
-        with ui.element("div").classes("card").style("flex: 1 1 320px; overflow: auto; max-height: 62vh"):
-            preview = Answer(_body(source))
-
-    def changed() -> None:
-        price.text = f"about {count(text.value or ''):,} tokens in every message"
-        preview.set(_body(text.value or ""))
-
-    text.on_value_change(changed)
+    text = _editor(source)
     history = ui.column().classes("w-full gap-1")
-
-    async def draw() -> None:
-        found = await thread(versions.versions, name)
-        history.clear()
-        with history:
-            ui.html("<h2>Versions</h2>", sanitize=False)
-            for one in reversed(found[-20:]):
-                with ui.row().classes("items-center gap-2"):
-                    ui.label(f"{one.number}").classes("mono")
-                    ui.label(f"{words.when(one.saved_s)} {one.note}").classes("small muted")
-                    if one.number > 1:
-                        ui.button(
-                            "What changed", on_click=lambda one=one: _diff(name, one.number - 1, one.number)
-                        ).props("flat dense no-caps size=sm")
-                    if one.number != found[-1].number:
-                        ui.button("Back to this", on_click=lambda one=one: _restore(name, one.number)).props(
-                            "flat dense no-caps size=sm"
-                        )
 
     async def save() -> None:
         try:
             saved = await thread(store.save, name, text.value or "", based_on[0])
         except store.ChangedMeanwhile as error:
             say(error)
-            await draw()
+            await _history(name, history)
             return
         except ChapetaError as error:
             say(error)
             return
         based_on[0] = saved.sha256
         ui.notify(f"Saved as version {saved.version.number}.", type="positive", position="top")
-        await draw()
+        await _history(name, history)
 
     async def delete() -> None:
         await thread(store.delete, name)
@@ -201,7 +168,46 @@ async def _skill(name: str) -> None:
         ui.button("Save", on_click=save).props("unelevated no-caps")
         ui.button("Talk with it", icon="chat", on_click=lambda: ui.navigate.to(f"/?skill={name}")).props("flat no-caps")
         ui.button("Delete", on_click=delete).props("flat no-caps")
-    await draw()
+    await _history(name, history)
+
+
+def _editor(source: str) -> ui.textarea:
+    """The text on the left; on the right what it looks like, and its price."""
+    count = Estimate()
+    with ui.row().classes("w-full gap-4 items-stretch"):
+        with ui.column().classes("gap-1").style("flex: 1 1 420px"):
+            text = ui.textarea(value=source).props("outlined input-style=min-height:52vh aria-label='SKILL.md'")
+            text.classes("w-full mono")
+            price = ui.label(f"about {count(source):,} tokens in every message").classes("small muted")
+        with ui.element("div").classes("card").style("flex: 1 1 320px; overflow: auto; max-height: 62vh"):
+            preview = Answer(_body(source))
+
+    def changed() -> None:
+        price.text = f"about {count(text.value or ''):,} tokens in every message"
+        preview.set(_body(text.value or ""))
+
+    text.on_value_change(changed)
+    return text
+
+
+async def _history(name: str, place: ui.column) -> None:
+    """The latest versions, what each changed, and the way back to it."""
+    found = await thread(versions.versions, name)
+    place.clear()
+    with place:
+        ui.html("<h2>Versions</h2>", sanitize=False)
+        for one in reversed(found[-20:]):
+            with ui.row().classes("items-center gap-2"):
+                ui.label(f"{one.number}").classes("mono")
+                ui.label(f"{words.when(one.saved_s)} {one.note}").classes("small muted")
+                if one.number > 1:
+                    _small("What changed", partial(_diff, name, one.number - 1, one.number))
+                if one.number != found[-1].number:
+                    _small("Back to this", partial(_restore, name, one.number))
+
+
+def _small(label: str, act: Callable[[], Awaitable[None]]) -> None:
+    ui.button(label, on_click=act).props("flat dense no-caps size=sm")
 
 
 async def _restore(name: str, number: int) -> None:
