@@ -247,6 +247,12 @@ def test_a_process_is_known_by_its_beginning() -> None:
     assert not processes.is_same(os.getpid(), began - 60)
     assert not processes.is_same(2**22 + 1, began)
     assert not processes.is_same(None, None)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        began = processes.began_s(child.pid)
+        assert processes.is_same(child.pid, began)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked for its exit code
+        assert not processes.is_same(child.pid, began)
 
 
 NAMES = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8})?", fullmatch=True)

@@ -9,11 +9,15 @@ SAME_MOMENT_S = 2.0  # how far two readings of one process's beginning may lie a
 
 
 def began_s(pid: int) -> float | None:
-    """When the process began, in seconds since 1970; None if there is none of this number."""
+    """When the process began, in seconds since 1970; None if there is none of this number, or only what is left of one.
+
+    A process that was killed keeps its number until its parent has asked for its exit code.
+    """
     import psutil
 
     try:
-        return float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except psutil.Error:
         return None
 
