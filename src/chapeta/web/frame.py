@@ -21,7 +21,7 @@ def frame(title: str, path: str) -> Iterator[ui.column]:
     """Builds the frame; what is made inside the block is the page. `path`: of the page, to mark it in the side."""
     theme.apply()
     ui.page_title(f"{title} · Chapeta")
-    drawer = ui.left_drawer(value=None, bordered=True).props(":width=272 :breakpoint=820 show-if-above").classes("p-0")
+    drawer = ui.left_drawer(value=False, bordered=True).props(":width=272 :breakpoint=820 show-if-above").classes("p-0")
     with drawer, ui.element("nav").classes("side").props('aria-label="Pages and chats"'):
         ui.html(f'<a class="brand" href="/">{theme.MARK}Chapeta</a>', sanitize=False)
         _link("/", "New chat", "edit_square", path == "/")

@@ -24,6 +24,7 @@ from chapeta.web.services import Services
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+BUILD_S = 60.0  # how long a page may take to be built; what is slower fails, and a busy machine may need some seconds
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 # Vue compiles templates in the browser, which needs 'unsafe-eval'; nothing may be fetched from, or sent to, elsewhere
 POLICY = (
@@ -60,13 +61,13 @@ def _add(path: str, module: str, services: Services) -> None:
         async def named(name: str) -> None:
             await importlib.import_module(f"chapeta.web.pages.{module}").show(services, name)
 
-        ui.page(path)(named)
+        ui.page(path, response_timeout=BUILD_S)(named)
     else:
 
         async def plain() -> None:
             await importlib.import_module(f"chapeta.web.pages.{module}").show(services)
 
-        ui.page(path)(plain)
+        ui.page(path, response_timeout=BUILD_S)(plain)
 
 
 def _report(job_id: str) -> Response:
