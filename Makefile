@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/chapeta ask support-triage "where is my parcel?"
 
 test: $(VENV)/.dev  # 5: there was no such test
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not alone" $(TESTS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(TESTS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m alone $(TESTS) || [ $$? -eq 5 ]
 
 check: $(VENV)/.dev

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["postgres"]
 
@@ -17,12 +18,14 @@ for name in [name for name in os.environ if name.endswith("_API_KEY") or name in
     del os.environ[name]
 
 
-LONGEST = (
-    "test_specialize.py",
+# how fast examples are made says nothing where other tests share the cores
+settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
+
+LONGEST = (  # begin first, as several run at once
+    "test_specialize.py", "test_app_specialise.py", "test_app_chat.py", "test_bad_input.py", "test_resume.py",
     "test_tune.py",
-    "test_resume.py",
-    "test_bad_input.py",
-)  # begin first, as several run at once
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
