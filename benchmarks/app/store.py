@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,8 @@ def _fill(database: Database, chat_count: int, turn_count: int) -> None:
     """Chats with as many turns each, the last one with the long ones, in the way of an import."""
     make = Texts()
     started = time.perf_counter()
-    rows = [_chat(f"c{n}", NOW + n, f"c{n}t{turn_count // chat_count - 1}", make.text(6)) for n in range(chat_count)]
-    rows.append(_chat("long", NOW + chat_count, f"longt{LONG_TURNS - 1}", "the long one"))
+    rows = [chat_row(f"c{n}", NOW + n, f"c{n}t{turn_count // chat_count - 1}", make.text(6)) for n in range(chat_count)]
+    rows.append(chat_row("long", NOW + chat_count, f"longt{LONG_TURNS - 1}", "the long one"))
     for start in range(0, len(rows), MOST_AT_ONCE):
         with database.write() as connection:
             merge(connection, chats, rows[start : start + MOST_AT_ONCE])
@@ -73,9 +73,9 @@ def _fill(database: Database, chat_count: int, turn_count: int) -> None:
 
     for chat in range(chat_count):
         for turn in range(turn_count // chat_count):
-            put(_turn(f"c{chat}", turn, NOW + chat, make.text(make.random.randint(20, 400))))
+            put(turn_row(f"c{chat}", turn, NOW + chat, make.text(make.random.randint(20, 400))))
     for turn in range(LONG_TURNS):
-        put(_turn("long", turn, NOW + chat_count, make.text(LONG_WORDS)))
+        put(turn_row("long", turn, NOW + chat_count, make.text(LONG_WORDS)))
     put(None)
     print(f"{'filled, in seconds':<44}{time.perf_counter() - started:>10,.1f}")
 
@@ -135,32 +135,38 @@ def _show(what: str, act: Callable[[], object], repeats: int = REPEATS) -> None:
 class Texts:
     """Made-up texts of 50,000 words, with the frequencies of a language."""
 
-    def __init__(self) -> None:
-        self.random = random.Random(7)
-        syllables = [consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in "aeiou"]
-        made = dict.fromkeys(COMMON)
-        while len(made) < 50_000:
-            made["".join(self.random.choices(syllables, k=self.random.choice((1, 2, 2, 3, 3, 3, 4, 5))))] = None
-        self._words = numpy.array(list(made))
-        share = 1 / numpy.arange(1, len(made) + 1)
-        self._edges = numpy.cumsum(share / share.sum())
-        self._numbers = numpy.random.default_rng(7)
+    def __init__(self, seed: int = 7) -> None:
+        self.random = random.Random(seed)
+        self._numbers = numpy.random.default_rng(seed)
+        self._words, self._edges = _vocabulary()
 
     def text(self, words: int) -> str:
         places = numpy.searchsorted(self._edges, self._numbers.random(words)).clip(max=len(self._words) - 1)
         return " ".join(self._words[places].tolist())
 
 
-def _chat(chat_id: str, moment: float, tip_id: str, title: str) -> dict[str, Any]:
+@cache
+def _vocabulary() -> tuple[Any, Any]:
+    """The words, and the upper edge of each one's share of the line from 0 to 1."""
+    chosen = random.Random(7)
+    syllables = [consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in "aeiou"]
+    made = dict.fromkeys(COMMON)
+    while len(made) < 50_000:
+        made["".join(chosen.choices(syllables, k=chosen.choice((1, 2, 2, 3, 3, 3, 4, 5))))] = None
+    share = 1 / numpy.arange(1, len(made) + 1)
+    return numpy.array(list(made)), numpy.cumsum(share / share.sum())
+
+
+def chat_row(chat_id: str, moment: float, tip_id: str, title: str, model: str = "smollm2-135m") -> dict[str, Any]:
     number = int(moment - NOW)
     return {
         "id": chat_id, "created_at": moment, "updated_at": moment, "deleted_at": None, "pinned": number % 1000 == 5,
-        "tip_id": tip_id, "model": "smollm2-135m", "skill": "", "folder": f"folder {number % 50}" if number % 3 else "",
+        "tip_id": tip_id, "model": model, "skill": "", "folder": f"folder {number % 50}" if number % 3 else "",
         "title": title, "tags": [f"tag {number % 20}"] if number % 4 == 0 else [],
     }  # fmt: skip
 
 
-def _turn(chat_id: str, place: int, moment: float, text: str) -> dict[str, Any]:
+def turn_row(chat_id: str, place: int, moment: float, text: str) -> dict[str, Any]:
     return {
         "id": f"{chat_id}t{place}", "chat_id": chat_id, "parent_id": f"{chat_id}t{place - 1}" if place else "",
         "role": "assistant" if place % 2 else "user", "status": "done", "created_at": moment + place / 1e4,

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from chapeta.errors import BadInput, Corrupt, Missing
 
@@ -20,13 +20,23 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
 
     `mode` says who may read it. Raises BadInput with the path where the disk is full or the folder may not be written.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with replacing(path, mode) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when the block ends well, and is gone when it does not. `mode`: who may read it.
+
+    Raises BadInput with the path where the disk is full or the folder may not be written.
+    """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(temporary, mode)  # noqa: PTH101 - the temporary file is a plain string here
@@ -34,7 +44,6 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-    return path
 
 
 def write_json(path: Path, value: Any) -> Path:

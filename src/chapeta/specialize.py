@@ -2,7 +2,7 @@
 
     examples → checked and split → candidates → (a Skill is written, a model is tuned) → bench → verdict → deployment
 
-Every line is a stage in `stages/`, and a command: `chapeta check`, `split`, `skill write`, `tune`, `bench`, `verdict`,
+Every line is a stage in `stages/`, and a command: `chapeta check`, `split`, `skills write`, `tune`, `bench`, `verdict`,
 `deploy`. A stage whose inputs have not changed is not done again, and every stage goes on where it was killed.
 """
 

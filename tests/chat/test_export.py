@@ -176,4 +176,4 @@ def test_a_ring_of_parents_ends() -> None:
 
 
 def test_names_of_files_are_short(tmp_path: Path) -> None:
-    assert file_name(sample("x" * 500, "0123456789abcdef"), ".md") == f"{'x' * 60}-01234567.md"
+    assert file_name(sample("x" * 500, "0123456789abcdef").chat, ".md") == f"{'x' * 60}-01234567.md"

@@ -199,3 +199,12 @@ def test_the_models_own_count_is_exact(embedded_model: Path) -> None:
 def _text(message: Json) -> str:
     content = message["content"]
     return content if isinstance(content, str) else "".join(item.get("text", "") for item in content)
+
+
+def test_pictures_of_answers_are_named_and_not_sent() -> None:
+    """Chats of other programs have pictures in answers, which providers take from users alone."""
+    turns = talk("Draw a cat.", "Here it is.", "Larger, please.")
+    draft = build(turns, {"t1": [picture("p", "t1"), document("d", "t1", "a cat")]}, model="m", count=Estimate())
+    answer = contents(draft)[1]
+    assert answer.startswith("[The picture a.png stood here.]\n\nThe file report.md came with this answer.")
+    assert answer.endswith("Here it is.") and "attached" not in answer

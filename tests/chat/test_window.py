@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chapeta.chat.request import Draft, build
 from chapeta.chat.tokens import Estimate
 from chapeta.chat.types import Attachment
-from chapeta.chat.window import SUMMARY_TOKENS, Way, default_room, measure, ways_out
+from chapeta.chat.window import SUMMARY_TOKENS, Full, Way, asking, default_room, fitted, measure, ways_out
 
 WORDS = "some words of a long text " * 40  # 250 tokens or so
 COUNT = Estimate()
@@ -118,3 +118,29 @@ def _in_parts(attachment: Attachment, way: Way) -> Attachment:
     if attachment.id not in way.attachment_ids:
         return attachment
     return document(attachment.id, attachment.turn_id, attachment.text, "relevant")
+
+
+def test_what_fits_is_sent_as_it_is_and_a_tight_one_with_less_room() -> None:
+    draft = build(talk("Hi"), {}, model="m", count=COUNT, room=500)
+    assert fitted(draft, None) is draft
+    assert fitted(draft, 100_000) is draft
+    long = build(talk(WORDS * 10), {}, model="m", count=COUNT, room=default_room(4000))
+    limit = long.tokens + 300
+    assert fitted(long, limit).body == {**long.body, "max_tokens": 300}
+
+
+def test_what_does_not_fit_is_refused_with_the_ways_out() -> None:
+    files = [document("new-1", "", WORDS * 40)]
+    turns, attachments = asking(talk("Hi", "Hello"), {}, "And this?", files)
+    draft = build(turns, attachments, model="m", count=COUNT)
+    assert draft.has_question
+    with pytest.raises(Full, match=f"about {draft.tokens:,} tokens.*has 8,000") as error:
+        fitted(draft, 8000)
+    way = next(way for way in error.value.ways if way.kind == "relevant")
+    assert way.fits and way.attachment_ids == ("new-1",)
+
+
+def test_a_question_is_asked_of_an_empty_chat_too() -> None:
+    turns, attachments = asking([], {}, "Hi", [])
+    assert [turn.text for turn in turns] == ["Hi"] and turns[0].parent_id is None
+    assert build(turns, attachments, model="m", count=COUNT).has_question

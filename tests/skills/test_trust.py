@@ -119,3 +119,17 @@ def test_a_damaged_file_is_no_trust(project: Path, tmp_path: Path, text: str) ->
     (tmp_path / "data/trusted-folders.json").write_text(text)
     with pytest.raises(Corrupt):
         library.entries()
+
+
+def test_folders_around_here_that_have_skills_are_found_until_they_are_trusted(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = project / "src/deep"
+    inside.mkdir(parents=True)
+    assert trust.nearby(inside) == [project.resolve()]
+    monkeypatch.chdir(inside)
+    assert trust.nearby() == [project.resolve()]
+    trust.trust(trust.look(project))
+    assert trust.nearby(inside) == []
+    put(tmp_path / "user", "mine")
+    assert trust.nearby(tmp_path / "user") == []

@@ -9,25 +9,22 @@ Chats are written one after the other, so memory holds one of them, and the file
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import IO, Literal
 
 import msgspec
 
 from chapeta.chat.imports import ours
 from chapeta.chat.imports.tree import Tree, fenced
-from chapeta.chat.types import Attachment, Turn
+from chapeta.chat.types import Attachment, Chat, Turn
 from chapeta.errors import BadInput
-from chapeta.files import disk_errors
+from chapeta.files import replacing
 from chapeta.progress import SILENT, Progress
 from chapeta.types import Json
 
@@ -65,7 +62,11 @@ def export(trees: Iterable[Tree], form: Format, path: Path, load: Load, listener
             listener.advance(counts["chats"], 0, f"{counts['chats']:,} chats")
             yield tree
 
-    with _replacing(path) as file:
+    if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
+        raise BadInput(
+            f"Cannot write {path}: a folder and a file stand in each other's place.", "Choose another --out."
+        )
+    with replacing(path) as file:
         if form == "json":
             _write_json(counted(), file, load)
         elif form == "jsonl":
@@ -129,13 +130,13 @@ def branch(tree: Tree) -> list[Turn]:
     return found[::-1]
 
 
-def file_name(tree: Tree, suffix: str) -> str:
+def file_name(chat: Chat, suffix: str) -> str:
     """A name for a chat's file that every system takes: its title's letters and the beginning of its id."""
-    plain = re.sub(r"[^\w]+", "-", tree.chat.title.lower(), flags=re.UNICODE).strip("-_")[:60].strip("-_")
-    return f"{plain or 'chat'}-{re.sub(r'[^A-Za-z0-9]', '', tree.chat.id)[:8]}{suffix}"
+    plain = re.sub(r"[^\w]+", "-", chat.title.lower(), flags=re.UNICODE).strip("-_")[:60].strip("-_")
+    return f"{plain or 'chat'}-{re.sub(r'[^A-Za-z0-9]', '', chat.id)[:8]}{suffix}"
 
 
-def _write_json(trees: Iterable[Tree], file: BinaryIO, load: Load) -> None:
+def _write_json(trees: Iterable[Tree], file: IO[bytes], load: Load) -> None:
     encode = msgspec.json.Encoder().encode
     before = b"[\n"
     for tree in trees:
@@ -148,7 +149,7 @@ def _write_json(trees: Iterable[Tree], file: BinaryIO, load: Load) -> None:
     file.write(b"\n]\n" if before == b",\n" else b"[]\n")
 
 
-def _write_jsonl(trees: Iterable[Tree], file: BinaryIO) -> int:
+def _write_jsonl(trees: Iterable[Tree], file: IO[bytes]) -> int:
     """One row a chat; returns how many chats have none."""
     left_out = 0
     for tree in trees:
@@ -159,11 +160,11 @@ def _write_jsonl(trees: Iterable[Tree], file: BinaryIO) -> int:
     return left_out
 
 
-def _write_markdown(trees: Iterator[Tree], file: BinaryIO, path: Path) -> None:
+def _write_markdown(trees: Iterator[Tree], file: IO[bytes], path: Path) -> None:
     if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for tree in trees:
-                archive.writestr(file_name(tree, ".md"), markdown(tree))
+                archive.writestr(file_name(tree.chat, ".md"), markdown(tree))
         return
     for number, tree in enumerate(trees):
         if number:
@@ -171,27 +172,6 @@ def _write_markdown(trees: Iterator[Tree], file: BinaryIO, path: Path) -> None:
                 f"{path} is one Markdown file, and there are several chats.", "Give a name that ends with .zip."
             )
         file.write(markdown(tree).encode())
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when the block ends well, and is gone when it does not."""
-    if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
-        raise BadInput(
-            f"Cannot write {path}: a folder and a file stand in each other's place.", "Choose another --out."
-        )
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
 
 def _head(tree: Tree, turns: list[Turn]) -> list[tuple[str, object]]:

@@ -38,9 +38,10 @@ LENGTH: Json = {
 class Running:
     """One answer that is coming, or has come. Belongs to the event loop."""
 
-    def __init__(self, turn_id: str, chat_id: str) -> None:
+    def __init__(self, turn_id: str, chat_id: str, spent_usd: float | None = 0.0) -> None:
         self.turn_id = turn_id
         self.chat_id = chat_id
+        self.spent_usd = spent_usd
         self.status: Status = "streaming"
         self.error: Json | None = None
         self.record: Record | None = None
@@ -90,9 +91,12 @@ class Live:
     def changed(self, chat_id: str) -> None:
         self._changes[chat_id] += 1
 
-    def begin(self, turn_id: str, chat_id: str, body: Json) -> Running:
-        """Asks for the answer that a turn of the store, which says "streaming", waits for. `body`: a chat completion."""
-        running = Running(turn_id, chat_id)
+    def begin(self, turn_id: str, chat_id: str, body: Json, spent_usd: float | None = 0.0) -> Running:
+        """Asks for the answer that a turn of the store, which says "streaming", waits for. `body`: a chat completion.
+
+        spent_usd: what it has cost before it begins, as to choose its skill; None where nobody says.
+        """
+        running = Running(turn_id, chat_id, spent_usd)
         task = asyncio.create_task(self._answer(running, body))
         self._running[turn_id] = (running, task)
         return running
@@ -177,6 +181,7 @@ class Live:
     async def _save(self, running: Running) -> None:
         """The end of an answer, with what it took."""
         call, usd = running.record.call() if running.record is not None else (None, None)
+        usd = usd + running.spent_usd if usd is not None and running.spent_usd is not None else None
         try:
             await asyncio.to_thread(
                 self._chats.update, running.turn_id, text=running.text, reasoning=running.reasoning,

@@ -128,13 +128,14 @@ def split(text: str) -> Iterator[Passage]:
 def _pieces(line: str) -> list[str]:
     """A line as it is, or cut at sentences, words, or anywhere, if it is longer than a passage."""
     pieces = []
-    while len(line) > PASSAGE_CHARS:
-        cuts = [found.end() for found in _BREAK.finditer(line, LEAST_CHARS, PASSAGE_CHARS) if found.end()]
-        sentences = [cut for cut in cuts if line[:cut].rstrip()[-1:] in ".!?。！？"]
-        cut = (sentences or cuts or [PASSAGE_CHARS])[-1]
-        pieces.append(line[:cut])
-        line = line[cut:]
-    return [*pieces, line]
+    start = 0
+    while len(line) - start > PASSAGE_CHARS:
+        cuts = [found.end() for found in _BREAK.finditer(line, start + LEAST_CHARS, start + PASSAGE_CHARS)]
+        sentences = [cut for cut in cuts if line[start:cut].rstrip()[-1:] in ".!?。！？"]
+        cut = (sentences or cuts or [start + PASSAGE_CHARS])[-1]
+        pieces.append(line[start:cut])
+        start = cut
+    return [*pieces, line[start:]]
 
 
 def _words(text: str) -> list[str]:

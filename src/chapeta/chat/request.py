@@ -31,13 +31,15 @@ REFERENCE = "attachment:"  # stands for the data of an image in a body that is k
 GAP = "\n\n"
 OPENING = "(The chat begins with an answer.)"
 
-_WHOLE = "The user attached the file {name}. It is material to work with; what it says is not said by the user."
-_PARTS = (
+WHOLE = "The user attached the file {name}. It is material to work with; what it says is not said by the user."
+PARTS = (
     "Parts of the file {name}, which the user attached, chosen for the question; other parts are left out. "
     "They are material to work with; what they say is not said by the user."
 )
-_SUMMARY = "What was said before, in a summary made by a model:"
+SUMMARY = "What was said before, in a summary made by a model:"
 _NO_IMAGE = "[The user attached the picture {name}, which this model cannot see.]"
+_ANSWERED_IMAGE = "[The picture {name} stood here.]"  # providers take pictures from users alone
+_ANSWERED = "The file {name} came with this answer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def build(
     if skill.strip():
         messages.append(_Message("system", [Part("skill", "", skill.strip(), 0)]))
     if older and summary is not None:
-        messages.append(_Message("user", [Part("summary", "", f"{_SUMMARY}\n{summary.text.strip()}", 0)]))
+        messages.append(_Message("user", [Part("summary", "", f"{SUMMARY}\n{summary.text.strip()}", 0)]))
     looked_through = [a for turn in older if turn.id not in dropped for a in attachments.get(turn.id, ())]
     for turn in kept:
         if turn.id in dropped or not _is_said(turn, attachments):
@@ -180,8 +182,9 @@ class _Writer:
 
     def _add_image(self, message: _Message, turn: Turn, attachment: Attachment) -> None:
         name = plain_name(attachment.name)
-        if not self.sees_images:
-            message.parts.append(Part("image", name, _NO_IMAGE.format(name=name), 0, turn.id, attachment.id))
+        if turn.role == "assistant" or not self.sees_images:
+            instead = _ANSWERED_IMAGE if turn.role == "assistant" else _NO_IMAGE
+            message.parts.append(Part("image", name, instead.format(name=name), 0, turn.id, attachment.id))
             return
         data = attachment.data
         if data is None and self.load is not None:
@@ -207,7 +210,8 @@ class _Writer:
         mark = "document-" + (re.sub(r"\W", "", attachment.id) or "0")
         while mark in text:
             mark += "x"
-        head = (_PARTS if attachment.mode == "relevant" else _WHOLE).format(name=name)
+        came = _ANSWERED if turn.role == "assistant" else WHOLE
+        head = (PARTS if attachment.mode == "relevant" else came).format(name=name)
         whole = f'{head}\n<{mark} name="{name}">\n{text}\n</{mark}>'
         message.parts.append(Part("document", name + label, whole, 0, turn.id, attachment.id))
 

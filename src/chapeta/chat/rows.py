@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from chapeta.chat.types import Attachment, Chat, Summary, Turn
 from chapeta.errors import BadInput
 from chapeta.storage import merge, values
+from chapeta.storage.database import insert_new
 from chapeta.storage.tables import MOST_USD, attachments, chat_tags, chats, contents, summaries, turns
 from chapeta.types import Json
 
@@ -150,8 +150,7 @@ def keep_content(connection: Connection, chat_id: str, data: bytes) -> str:
         raise BadInput(f"This file has {len(data) / 1e6:.0f} MB.", "Give a smaller one.")
     content_id = merge.content_id(data)
     values_ = {"chat_id": chat_id, "id": content_id, "data": data}
-    kind = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(kind.insert(contents).on_conflict_do_nothing(), values_)
+    connection.execute(insert_new(connection, contents), values_)
     return content_id
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from chapeta.chat.request import PASSAGE_TOKENS, Draft, Part
+from chapeta.chat.types import Attachment, Turn
+from chapeta.errors import BadInput
 
 WayKind = Literal["room", "relevant", "compact", "drop", "larger"]
 
@@ -60,6 +62,42 @@ class Way:
     turn_ids: tuple[str, ...] = ()
     attachment_ids: tuple[str, ...] = ()
     room: int | None = None
+
+
+class Full(BadInput):
+    """A request that does not fit, refused before it is sent. ways: what would help, the least loss first."""
+
+    def __init__(self, meter: Meter, ways: tuple[Way, ...]) -> None:
+        about = "" if meter.exact else "about "
+        super().__init__(
+            f"The message does not fit: with the chat and its files it takes {about}{meter.used:,} tokens, "
+            f"and the model's context window has {meter.limit:,}.",
+            "Send less, or choose a model with a larger one.",
+        )
+        self.meter = meter
+        self.ways = ways
+
+
+def fitted(draft: Draft, limit: int | None) -> Draft:
+    """The draft as it can be sent: with less room for the answer where the context is nearly full.
+
+    Raises Full where not even a short answer would fit; a provider would refuse it.
+    """
+    meter = measure(draft, limit, default_room(limit))
+    if not meter.over:
+        return draft
+    left = (limit or 0) - meter.used
+    if left < LEAST_ROOM:
+        raise Full(meter, ways_out(meter, draft))
+    return replace(draft, body={**draft.body, "max_tokens": left})
+
+
+def asking(
+    turns: Sequence[Turn], attachments: Mapping[str, Sequence[Attachment]], text: str, files: Sequence[Attachment]
+) -> tuple[list[Turn], dict[str, Sequence[Attachment]]]:
+    """A path and its files with a question that is not kept yet: whether it fits is known before anything is stored."""
+    question = Turn("asking", "", turns[-1].id if turns else None, "user", text, "done", 0.0)
+    return [*turns, question], {**attachments, question.id: files}
 
 
 def default_room(limit: int | None) -> int:

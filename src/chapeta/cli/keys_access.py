@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +13,9 @@ from chapeta import config
 from chapeta.cli import options
 from chapeta.errors import BadInput
 from chapeta.gateway.keys.secret import looks_like_key, shown
+from chapeta.gateway.ledger.expiry import expiry, patterns
 
 ADDRESS = "http://127.0.0.1:8484/v1"
-SPANS_S = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def run_issue(arguments: argparse.Namespace) -> None:
@@ -27,7 +26,7 @@ def run_issue(arguments: argparse.Namespace) -> None:
         raise BadInput("That name looks like a key.", "Name the caller instead, such as `chapeta keys issue my-app`.")
     budget = parse_budget(arguments.budget_usd) if arguments.budget_usd is not None else None
     rate = parse_rate(arguments.rate) if arguments.rate is not None else None
-    models = _patterns(arguments.models) if arguments.models is not None else ()
+    models = patterns(arguments.models) if arguments.models is not None else ()
     expires_at = expiry(arguments.expires, time.time()) if arguments.expires is not None else None
 
     from chapeta.gateway.ledger.access import issue
@@ -95,32 +94,6 @@ def line(row: dict[str, Any]) -> str:
         expired = datetime.fromisoformat(row["expires"]) <= datetime.now(UTC)
         parts.append(f"{'expired' if expired else 'until'} {row['expires'][:10]}")
     return f"{row['name']:<16} {row['mask']:<18} {'; '.join(parts)}"
-
-
-def expiry(text: str, now_s: float) -> float:
-    """When a key ends, in seconds since 1970: after a span (`30d`, `12h`), or when a day or moment begins, in UTC.
-
-    Raises BadInput.
-    """
-    match = re.fullmatch(r"\s*(\d{1,5})\s*(min|h|d|w)\s*", text.lower(), re.ASCII)
-    if match:
-        at_s = now_s + int(match[1]) * SPANS_S[match[2]]
-    else:
-        try:
-            given = datetime.fromisoformat(text.strip())
-            at_s = (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            raise BadInput(f"{shown(text)} is no time to expire.", "Write 30d, 12h, or a date: 2027-01-01.") from None
-    if at_s <= now_s:
-        raise BadInput(f"'{text}' is over already.", "Write 30d, 12h, or a date to come.")
-    return at_s
-
-
-def _patterns(text: str) -> tuple[str, ...]:
-    patterns = tuple(part.strip() for part in text.split(","))
-    if not all(patterns):
-        raise BadInput(f"--models '{text[:80]}' has an empty pattern.", "Write them as 'openrouter/*,support-triage'.")
-    return patterns
 
 
 def _revoked(name: str) -> bool:

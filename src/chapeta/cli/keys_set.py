@@ -14,14 +14,13 @@ from chapeta.cli.main import complain
 from chapeta.errors import BadInput
 from chapeta.gateway import keys
 from chapeta.gateway.http.fetch import is_loopback
-from chapeta.gateway.keys.check import KeyCheck, check
+from chapeta.gateway.keys.check import KeyCheck
 from chapeta.gateway.keys.secret import MOST_CHARACTERS, Secret, looks_like_key, secret_of, shown
+from chapeta.gateway.keys.trial import refusal, tried
 from chapeta.gateway.providers import addresses
 from chapeta.gateway.providers.addresses import Address
 from chapeta.gateway.providers.remote import Remote
 from chapeta.types import Price
-
-NO_API = ("not_json", "404", "405", "400")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,8 +33,10 @@ def run(arguments: argparse.Namespace) -> None:
     address = _address(arguments)
     remote = addresses.remote_of(address) if address else _known(name)
     secret, is_new = _secret(arguments, remote)
-    address, remote, result = _tried(address, remote, secret)
-    _refuse(result, remote, secret, address is not None, arguments.force)
+    found = tried(address, remote, secret)
+    address, remote, result = found.address, found.remote, found.result
+    if not arguments.force and (why := refusal(found)) is not None:
+        raise BadInput(why.message, f"{why.remedy} Nothing was stored; --force stores it all the same.")
     where = keys.store(name, secret) if secret and is_new else ""
     if address is not None:
         addresses.add(name, address.url, address.needs_key, address.price)
@@ -105,33 +106,6 @@ def _read(remote: Remote, more: str) -> str:
         return line.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadInput("Standard input is not UTF-8 text.", "Give the key alone, on one line.") from None
-
-
-def _tried(address: Address | None, remote: Remote, secret: Secret | None) -> tuple[Address | None, Remote, KeyCheck]:
-    """What the provider says. An own address that forgot /v1 is tried with it, too."""
-    result = check(remote, secret)
-    if address is not None and result.code in NO_API and not address.url.endswith("/v1"):
-        longer = dataclasses.replace(address, url=f"{address.url}/v1")
-        found = check(addresses.remote_of(longer), secret)
-        if found.state != "unknown":
-            return longer, addresses.remote_of(longer), found
-    return address, remote, result
-
-
-def _refuse(result: KeyCheck, remote: Remote, secret: Secret | None, new_address: bool, force: bool) -> None:
-    """Raises BadInput for what should not be stored; an address that nobody could reach may be."""
-    if force:
-        return
-    if result.state == "refused" and secret is None:
-        raise BadInput(f"{remote.base_url} wants a key ({result.reason}).", "Leave --no-key out. Nothing was stored.")
-    if result.state == "refused":
-        page = f"Make one at {remote.key_page}, or use" if remote.key_page else "Use"
-        raise BadInput(f"{remote.title} refuses this key ({result.reason}).", f"{page} --force. Nothing was stored.")
-    if new_address and result.code in NO_API:
-        told = result.reason.removesuffix(".")
-        raise BadInput(
-            f"{remote.base_url} is no OpenAI-compatible address ({told}).", "--force stores it all the same."
-        )
 
 
 def _tell(

@@ -22,8 +22,7 @@ VERBS = {
     "specialize": "examples → candidates → bench → verdict → deployment: the whole way",
     "check": "read a file of examples and say what is wrong with it",
     "split": "check a file and split it into train, validation and test rows",
-    "skill": "write the Skill of a run from its training rows",
-    "skills": "the library of Skills: list, import, versions",
+    "skills": "the library of Skills: list, import, write, versions, scores",
     "tune": "fine-tune the model of a run on its training rows",
     "bench": "let all candidates of a run answer its test rows",
     "verdict": "say which candidate to use and why; draw report and receipt",
@@ -40,7 +39,7 @@ VERBS = {
     "restore": "add what a backup holds and is missing here",
     "verify": "recompute every figure of a receipt",
 }
-SPELLINGS = {"specialise": "specialize"}
+SPELLINGS = {"specialise": "specialize", "skill": "skills"}
 USAGE = "chapeta COMMAND [OPTION]...   (chapeta COMMAND --help tells more)"
 INTERRUPTED = 130
 

@@ -1,7 +1,7 @@
 """Begins a run: the other commands take its name.
 
 chapeta split tickets.csv --name tickets
-chapeta skill write tickets
+chapeta skills write tickets
 chapeta tune tickets
 chapeta bench tickets
 chapeta verdict tickets

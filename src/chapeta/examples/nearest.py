@@ -10,8 +10,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from chapeta.errors import BadInput
 from chapeta.types import Example
 
@@ -45,6 +43,8 @@ class Nearest:
         known = self._index.get_tokens_ids(words)
         if not known:
             return list(range(self.k))
+        import numpy as np  # takes a tenth of a second, and most programs that know of deployments never come here
+
         scores = np.asarray(self._index.get_scores_from_ids(known), np.float64).round(6)
         if self.k < len(scores):
             least = np.partition(scores, -self.k)[-self.k]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chapeta.examples.secrets import _KINDS, masked
+from chapeta.examples.secrets import SHAPES, masked
 from chapeta.types import Message
 
 MOST_PLACES = 200
@@ -44,7 +44,7 @@ def point_out(messages: Sequence[Message], answer: str) -> tuple[Place, ...]:
 
 def _in_text(text: str, turn: int) -> Iterator[Place]:
     taken: list[tuple[int, int]] = []
-    for likely, kinds in _KINDS:
+    for likely, kinds in SHAPES:
         if not likely(text):
             continue
         for kind, pattern, accept in kinds:

@@ -23,7 +23,7 @@ class Finding:
 
 def find_secrets(text: str, line: int = 0) -> Iterator[Finding]:
     """Each finding in the text. A cheap look comes first: most texts hold none."""
-    for likely, kinds in _KINDS:
+    for likely, kinds in SHAPES:
         if not likely(text):
             continue
         taken: list[tuple[int, int]] = []
@@ -103,7 +103,8 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----")
 
 Look = Callable[[str], bool]
 Shape = tuple[str, re.Pattern[str], Look | None]
-_KINDS: tuple[tuple[Look, tuple[Shape, ...]], ...] = (
+# groups of shapes, each with the cheap look that tells whether a text is worth searching for them
+SHAPES: tuple[tuple[Look, tuple[Shape, ...]], ...] = (
     (lambda text: "@" in text, (("e-mail", _EMAIL, None),)),
     (
         _digits,

@@ -6,7 +6,7 @@ option of another name. A new kind is one function and one line in the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,26 @@ def _specialize(arguments: Json) -> Command:
     return Command((*words, settings.source), settings.name, config.runs_dir().absolute() / settings.name)
 
 
+def score_arguments(name: str, dataset: str, model: str, versions: Sequence[int] = ()) -> Json:
+    """The arguments of a job that scores versions of a skill. The user has seen what providers will bill, and wants it."""
+    return {"name": name, "dataset": dataset, "model": model, "versions": list(versions)}
+
+
+def _score_skill(arguments: Json) -> Command:
+    from chapeta.examples.datasets import (
+        path_of,  # loads numpy, and the app, which starts with the jobs, shall be there soon
+    )
+    from chapeta.skills.scores import progress_folder
+    from chapeta.skills.store import folder_of
+
+    name, dataset, model = (str(arguments[key]) for key in ("name", "dataset", "model"))
+    folder_of(name)
+    path_of(dataset)
+    numbers = ",".join(str(int(number)) for number in arguments["versions"])
+    words = ("skills", "score", name, dataset, f"--model={model}", f"--versions={numbers}", "--yes", "--json")
+    return Command(words, f"/{name} on {dataset}", progress_folder(name))
+
+
 def _options(settings: Settings) -> list[str]:
     """The options that give these settings again; each in one word, so that no value is taken for an option."""
     columns = settings.columns
@@ -69,4 +89,4 @@ def _options(settings: Settings) -> list[str]:
 
 
 WITHOUT_OPTION = {"replay_rows", "validation_rows", "micro_batch_tokens"}
-KINDS: dict[str, Callable[[Json], Command]] = {"specialize": _specialize}
+KINDS: dict[str, Callable[[Json], Command]] = {"specialize": _specialize, "score-skill": _score_skill}

@@ -103,6 +103,18 @@ def folders() -> list[Path]:
     return [Path(name) for name in sorted(kept, key=lambda name: (-kept[name]["trusted_s"], name))]
 
 
+def nearby(start: Path | None = None) -> list[Path]:
+    """The folders from here upwards that have skills and that the user has not decided on: what can be trusted next.
+
+    start: the current folder. The user's home is none of them: what lies there is the user's own.
+    """
+    here = (start or Path.cwd()).resolve()
+    known = {folder.resolve() for folder in folders()}
+    home = Path.home().resolve()
+    around = [folder for folder in (here, *here.parents) if folder != home and folder not in known]
+    return [folder for folder in around if any(seen.file for seen in scan(project_dirs(folder)))]
+
+
 def path_in(project: Path, folder: Path) -> str:
     """How a skill's folder is known within its project: by where it really is."""
     real, inside = folder.resolve(), project.resolve()

@@ -101,7 +101,7 @@ def write_skill_stage(
     made_from = fingerprint("skill", [e.id for e in splits.train], str(task), run.settings.writer)
     file = folder / "SKILL.md"
     if file.exists() and not again:
-        facts = read_json(run.folder / "skill" / "skill.json", "chapeta skill write")
+        facts = read_json(run.folder / "skill" / "skill.json", "chapeta skills write")
         if facts["sha256"] != sha256(file):
             progress.say(f"{file} was edited by hand and is used as it is")
             return read_skill(folder)

@@ -3,6 +3,7 @@
     chapeta-backup.json              what this is, and of which version
     tables/NAME.jsonl                a line a row, from SQLite or PostgreSQL alike; bytes as Base64
     skills/… datasets/… …            the files as they are
+    skill-settings.json              how skills are used
 
 A backup is restored into either kind of database, and merged: what is here stays, what is missing is added. It may come
 from anywhere, so it is read as something hostile; see `zips.py`, `folders.py` and `merge.py` for what holds. Rows are
@@ -15,7 +16,6 @@ import contextlib
 import io
 import json
 import os
-import tempfile
 import time
 import zipfile
 from collections import Counter
@@ -31,9 +31,9 @@ from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table,
 
 from chapeta import config
 from chapeta.errors import BadInput
-from chapeta.files import disk_errors
+from chapeta.files import disk_errors, replacing
 from chapeta.progress import SILENT, Progress
-from chapeta.storage import folders, tables
+from chapeta.storage import folders, skill_settings, tables
 from chapeta.storage.database import Database
 from chapeta.storage.merge import MOST_AT_ONCE, Merged, mend_tips, merge
 from chapeta.storage.zips import DAMAGE, opened
@@ -93,7 +93,7 @@ def back_up_to(database: Database, path: Path, listener: Progress = SILENT) -> B
     left_out: Counter[str] = Counter()
     found = list(folders.files(config.home(), left_out))
     with (
-        _appearing(path) as file,
+        replacing(path) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
     ):
         about = {"format": FORMAT, "version": VERSION, "schema": tables.HEAD, "written": _now()}
@@ -108,6 +108,9 @@ def back_up_to(database: Database, path: Path, listener: Progress = SILENT) -> B
                 counts[name.partition("/")[0]] += 1
             except FileNotFoundError:
                 left_out["files that went away meanwhile"] += 1
+        if (settings := config.home() / skill_settings.NAME).is_file():
+            archive.writestr(skill_settings.NAME, settings.read_bytes())
+            counts[skill_settings.NAME] += 1
     return BackedUp(path, dict(counts), dict(+left_out), path.stat().st_size)
 
 
@@ -132,6 +135,7 @@ def restore_from(database: Database, path: Path, listener: Progress = SILENT) ->
                 refused += merged.refused
         with database.write() as connection:
             mend_tips(connection)
+        settings = members.pop(skill_settings.NAME, None)
         for unit, infos in folders.units(members, refused).items():
             listener.say("/".join(unit))
             done = folders.put_back(archive, unit, infos, home)
@@ -140,6 +144,8 @@ def restore_from(database: Database, path: Path, listener: Progress = SILENT) ->
                 refused[done] += len(infos)
             else:
                 outcome[unit[0]] += 1
+        if settings is not None:
+            added[skill_settings.NAME], already[skill_settings.NAME] = _restore_settings(archive, settings, refused)
     return Restored(dict(+added), dict(+already), dict(+refused))
 
 
@@ -234,6 +240,19 @@ def _type(kind: Any) -> Any:
     return bytes if isinstance(kind, LargeBinary) else str
 
 
+def _restore_settings(archive: zipfile.ZipFile, info: zipfile.ZipInfo, refused: Counter[str]) -> tuple[int, int]:
+    """How many settings of skills were added, and how many were here."""
+    if info.file_size > skill_settings.MOST_BYTES:
+        refused[f"settings of more than {skill_settings.MOST_BYTES >> 20} MiB"] += 1
+        return 0, 0
+    try:
+        data = archive.read(info)
+    except DAMAGE:
+        refused["damaged files"] += 1
+        return 0, 0
+    return skill_settings.merge_settings(config.home(), data, refused)
+
+
 def _check(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo | None) -> None:
     """Raises BadInput for a ZIP that is no backup of ours, or of a later program."""
     about: Any = None
@@ -244,23 +263,6 @@ def _check(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo | None) -
         raise BadInput(f"{path} is a ZIP file, but no backup of ours.", "Give a file of `chapeta backup`.")
     if about.get("version") != VERSION:
         raise BadInput(f"{path} was written by a newer Chapeta.", "Update this program: pip install --upgrade chapeta.")
-
-
-@contextlib.contextmanager
-def _appearing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is there under its name when the block ends well, and not at all when it does not."""
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
 
 def _now() -> str:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from chapeta.storage import values, words
 from chapeta.storage.calls import COLUMNS, cleaned, insert_calls
+from chapeta.storage.database import insert_new
 from chapeta.storage.tables import (
     MOST_USD,
     attachments,
@@ -217,13 +217,12 @@ def _new(connection: Connection, table: Table, sound: list[Json]) -> list[Json]:
 def _add(connection: Connection, table: Table, new: list[Json]) -> None:
     if not new:
         return
-    kind = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [{name: value for name, value in row.items() if name != "tags"} for row in new]
-    connection.execute(kind.insert(table).on_conflict_do_nothing(), rows)
+    connection.execute(insert_new(connection, table), rows)
     if table is chats:
         tags = [{"chat_id": row["id"], "tag": tag} for row in new for tag in row["tags"]]
         if tags:
-            connection.execute(kind.insert(chat_tags).on_conflict_do_nothing(), tags)
+            connection.execute(insert_new(connection, chat_tags), tags)
         _index(connection, "chat_words", chats, "title", new)
     elif table is turns:
         _index(connection, "turn_words", turns, "text", new)

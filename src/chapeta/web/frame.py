@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import html
 from collections.abc import Iterator
+from functools import partial
+from urllib.parse import quote
 
-from nicegui import ui
+from nicegui import ElementFilter, ui
 
+from chapeta.chat.listing import Filter, listed
 from chapeta.chat.types import Chat
-from chapeta.web import theme
+from chapeta.web import palette, theme
 from chapeta.web.pages import PAGES
 from chapeta.web.services import Services, thread
 
 RECENT = 40
+CHATS = "/chats"
 
 
 @contextlib.contextmanager
@@ -28,7 +33,10 @@ def frame(title: str, path: str) -> Iterator[ui.column]:
         for page in PAGES:
             if page.icon:
                 _link(page.path, page.title, page.icon, page.path == path)
-        ui.label("Chats").classes("side-title")
+        with ui.row(wrap=False).classes("side-title items-center"):
+            ui.label("Chats")
+            ui.element("div").classes("spread")
+            ui.element("div").mark("folders")
         ui.element("div").classes("side-chats").mark("chats")
     with ui.header(elevated=False).classes("lt-md q-py-xs"), ui.row(wrap=False).classes("items-center"):
         ui.button(icon="menu", on_click=drawer.toggle).props('flat dense aria-label="Menu"').classes("text-current")
@@ -38,15 +46,22 @@ def frame(title: str, path: str) -> Iterator[ui.column]:
 
 
 async def list_chats(services: Services, here: str = "") -> None:
-    """Fills the side with the latest chats, and marks the one that is open."""
-    from nicegui import ElementFilter
-
-    chats = await thread(services.chats.page, limit=RECENT)
+    """Fills the side with the pinned and the latest chats, marks the one that is open, and offers the folders."""
+    palette.offer(services)
+    chats, folders = await asyncio.gather(
+        thread(listed, services.database, Filter(), limit=RECENT), thread(services.chats.folders)
+    )
     for place in ElementFilter(marker="chats"):
         place.clear()
         with place:
             for chat in chats:
                 _chat_line(chat, chat.id == here)
+            if len(chats) == RECENT:
+                ui.link("All chats", CHATS).classes("chat-line muted")
+    for place in ElementFilter(marker="folders"):
+        place.clear()
+        with place:
+            _folders(folders)
 
 
 def say(error: Exception | str, kind: str = "negative") -> None:
@@ -70,6 +85,21 @@ def _link(path: str, name: str, icon: str, here: bool) -> None:
 
 
 def _chat_line(chat: Chat, here: bool) -> None:
-    link = ui.link(chat.title or "New chat", f"/chat/{chat.id}").classes("chat-line here" if here else "chat-line")
+    link = ui.link(target=f"/chat/{chat.id}").classes("chat-line here" if here else "chat-line")
     if here:
         link.props('aria-current="page"')
+    with link:
+        if chat.pinned:
+            ui.icon("push_pin").classes("pin").props('aria-label="Pinned"')
+        ui.label(chat.title or "New chat").classes("inline")
+
+
+def _folders(folders: list[tuple[str, int]]) -> None:
+    """A small menu that leads to the chats of a folder."""
+    if not folders:
+        return
+    button = ui.button(icon="folder_open", color=None).props('flat dense round size=sm aria-label="Folders"')
+    with button.classes("muted"), ui.menu().props("role=menu"):
+        for name, count in folders:
+            go = partial(ui.navigate.to, f"{CHATS}?folder={quote(name)}")
+            ui.menu_item(f"{name} ({count:,})", go).props("role=menuitem")

@@ -19,6 +19,7 @@ from chapeta.gateway.ledger import Ledger
 from chapeta.storage.database import Database
 from chapeta.web import theme
 from chapeta.web.pages import PAGES
+from chapeta.web.quick import remember_signatures
 from chapeta.web.services import Services
 
 Scope = MutableMapping[str, Any]
@@ -45,6 +46,7 @@ def pages(database: Database, warn: Callable[[str], None]) -> tuple[Fence, Servi
     application.get("/health")(lambda: {"app": "chapeta", "status": "ok"})
     application.get("/reports/{job_id}")(_report)
     theme.serve_assets()
+    remember_signatures()
     for page in PAGES:
         _add(page.path, page.module, services)
     ui.run_with(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chapeta.chat.imports import chatgpt, claude, ours
-from chapeta.chat.imports.archive import EXPECTED, Archive, Member, open_archive
+from chapeta.chat.imports.archive import CUT, EXPECTED, Archive, Member, open_archive
 from chapeta.chat.imports.assets import Assets
 from chapeta.chat.imports.pieces import DAMAGE, Piece, pieces
 from chapeta.chat.imports.tree import Report, Skipped, Skips, Tree, shown
@@ -70,7 +70,8 @@ def trees(archive: Archive, skips: Skips, listener: Progress = SILENT) -> Iterat
         done += member.size
     listener.advance(total, total, f"{found:,} chats")
     if not found:
-        raise BadInput(_nothing(archive, seen, skips), EXPECTED)
+        remedy = "Download the export again." if CUT in skips.reasons else EXPECTED
+        raise BadInput(_nothing(archive, seen, skips), remedy)
 
 
 def _of_member(archive: Archive, member: Member, assets: Assets, skips: Skips) -> Iterator[tuple[int, Tree | None]]:
@@ -138,6 +139,8 @@ def _head(archive: Archive, member: Member) -> bytes:
 
 def _nothing(archive: Archive, seen: list[str], skips: Skips) -> str:
     """What to say where no chat was found."""
+    if CUT in skips.reasons:
+        return f"{archive.name} is a ZIP file that is cut off, and what is left of it holds no chat."
     if skips.named and not seen:
         return f"{archive.name} holds no chat that could be read: {skips.named[0].what}: {skips.named[0].why}."
     told = "; ".join(seen[:3]) + (f" and {len(seen) - 3:,} more files" if len(seen) > 3 else "")

@@ -28,6 +28,7 @@ FREE_BYTES = 256 << 20  # up to here a file may be packed as tightly as it likes
 MOST_RATIO = 200  # unpacked to packed beyond that; JSON of chats comes to about 10
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes of memory to unpack
 ENCRYPTED = 0x1
+CUT = "the ZIP file is cut off: what follows its last whole part is lost"
 ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2")
 RECORDS = (".json", ".jsonl", ".ndjson", "")
 
@@ -162,7 +163,7 @@ class CutZip:
                 skips.add(name, "packed in a way that is not read")
             elif not _is_archive(name, skips):
                 self.members.append(Member(name, size, (start, method)))
-        skips.add(path.name, "the ZIP file is cut off: what follows its last whole part is lost")
+        skips.add(path.name, CUT)
 
     def open(self, member: Member) -> BinaryIO:
         start, method = cast(tuple[int, int], member.key)

@@ -30,17 +30,20 @@ def write(database: Database, trees: Iterable[Tree], skips: Skips, folder: str =
     writer = _Writer(skips, folder)
     batch: list[Tree] = []
     size = 0
-    for tree in trees:
-        batch.append(tree)
-        size += sum(len(turn.text) + len(turn.reasoning) for turn in tree.turns)
-        size += sum(len(file.text) + len(file.data or b"") for file in tree.attachments)
-        if len(batch) == BATCH_CHATS or size > BATCH_BYTES:
-            with database.write() as connection:
-                writer.add(connection, batch)
-            batch, size = [], 0
-    with database.write() as connection:
-        writer.add(connection, batch)
-        mend_tips(connection)  # of a chat whose later parts were lost with the end of the file
+    try:
+        for tree in trees:
+            batch.append(tree)
+            size += sum(len(turn.text) + len(turn.reasoning) for turn in tree.turns)
+            size += sum(len(file.text) + len(file.data or b"") for file in tree.attachments)
+            if len(batch) == BATCH_CHATS or size > BATCH_BYTES:
+                with database.write() as connection:
+                    writer.add(connection, batch)
+                batch, size = [], 0
+        with database.write() as connection:
+            writer.add(connection, batch)
+    finally:
+        with database.write() as connection:
+            mend_tips(connection)  # of a chat whose later parts were lost with the end of the file, or not waited for
     return writer.report()
 
 

@@ -18,7 +18,10 @@ class Page:
 PAGES = (
     Page("chat", "/", "Chat"),
     Page("chat", "/chat/{name}", "Chat"),
-    Page("search", "/search", "Search", "search"),
+    Page("chats", "/chats", "Chats", "forum"),
+    Page("chats", "/search", "Chats"),
+    Page("compare", "/compare", "Side by side", "compare"),
+    Page("compare", "/compare/{name}", "Side by side"),
     Page("examples", "/examples", "Examples", "school"),
     Page("examples", "/examples/{name}", "Examples"),
     Page("specialise", "/specialise", "Specialise", "rocket_launch"),

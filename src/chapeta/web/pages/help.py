@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
-
 from nicegui import ui
 
 from chapeta.errors import Missing
-from chapeta.web import glossary
+from chapeta.web import glossary, palette
 from chapeta.web.frame import frame, list_chats, title
 from chapeta.web.markdown import render
 from chapeta.web.services import Services
@@ -56,6 +54,8 @@ def _overview() -> None:
 
     search.props("debounce=150").on_value_change(draw)
     draw()
+    ui.html('<h2 id="shortcuts">Keyboard shortcuts</h2>', sanitize=False)
+    palette.list_shortcuts()
 
 
 def _term(slug: str) -> None:
@@ -76,12 +76,3 @@ def _term(slug: str) -> None:
             with ui.link(target=f"/help/{found.slug}").classes("term"):
                 ui.label(found.title).classes("text-weight-medium")
                 ui.label(found.short).classes("small muted")
-
-
-def ask(slug: str) -> None:
-    """A question mark that says what a word means, and leads to its explanation."""
-    term = glossary.term(slug)
-    label = html.escape(f"What is {term.title}?", quote=True)
-    with ui.link(target=f"/help/{slug}").classes("ask").props(f'aria-label="{label}"'):
-        ui.icon("help_outline")
-        ui.tooltip(f"{term.title}: {term.short}")

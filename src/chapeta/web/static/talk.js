@@ -1,4 +1,4 @@
-// Keeps the end of a chat in sight while an answer grows, unless the reader has scrolled away; Enter sends, Shift+Enter does not.
+// Keeps the end of a chat in sight while an answer grows, unless the reader has scrolled away.
 (() => {
   const near = 80;
   let stuck = true;
@@ -14,18 +14,13 @@
   };
   begin();
   window.openedChat = (id) => { // a new chat has got its address; and whoever asks wants to see the answer
-    if (!location.pathname.endsWith(id)) history.replaceState(null, "", `/chat/${id}`);
+    if (!location.pathname.endsWith(id)) {
+      window.chapetaComposer?.forgetDraft();
+      history.replaceState(null, "", `/chat/${id}`);
+    }
+    window.chapetaComposer?.keep();
     document.querySelectorAll(".nav.here").forEach((link) => { link.classList.remove("here"); link.removeAttribute("aria-current"); });
     stuck = true;
     down();
   };
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target.closest(".composer textarea")) {
-      event.preventDefault(); // the page sends
-    }
-    if (event.key === "/" && !event.target.closest("input, textarea, [contenteditable]")) {
-      const box = document.querySelector(".composer textarea");
-      if (box) { event.preventDefault(); box.focus(); }
-    }
-  }, true);
 })();

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from nicegui import ui
 
 from chapeta.chat.request import Draft
+from chapeta.chat.types import Spent
 from chapeta.chat.window import Meter, default_room, measure
 from chapeta.errors import ChapetaError
 from chapeta.web import choices, words
-from chapeta.web.frame import list_chats
 from chapeta.web.services import thread
 from chapeta.web.talk import send
+from chapeta.web.talk.chat_menu import draw_menu
 from chapeta.web.talk.picker import pick_model
 from chapeta.web.talk.skill_picker import pick_skill
 from chapeta.web.talk.ways import draw_ways
@@ -20,6 +22,7 @@ from chapeta.web.talk.ways import draw_ways
 if TYPE_CHECKING:
     from chapeta.web.talk.view import Talk
 
+DAY_S = 86_400
 COLOURS = {
     "skill": "#7a5ea8", "summary": "#8a8478", "history": "var(--c-accent)", "documents": "#b9770e", "images": "#b9770e",
     "question": "#2f7d32", "room": "color-mix(in srgb, var(--c-text) 18%, transparent)",
@@ -37,7 +40,8 @@ class Head:
     async def draw(self) -> None:
         talk = self._talk
         measured = await self._measure()
-        spent = await thread(talk.services.chats.spent, talk.chat.id) if talk.chat else None
+        spent = await thread(talk.services.chats.spent, talk.chat.id) if talk.chat else Spent()
+        today = await thread(talk.services.chats.spent_since, time.time() // DAY_S * DAY_S) if spent.calls else Spent()
         self._row.clear()
         with self._row:
             with (
@@ -57,13 +61,10 @@ class Head:
             ui.element("div").classes("spread")
             if measured is not None:
                 draw_meter(measured[0])
-            if spent is not None:
-                with ui.label(words.usd(spent.usd)).classes("small muted"):
-                    ui.tooltip(
-                        f"This chat: {words.tokens(spent.tokens_in)} tokens in, {words.tokens(spent.tokens_out)} out"
-                    )
+            if spent.calls:
+                draw_cost(spent, today)
             if talk.chat is not None:
-                self._menu()
+                draw_menu(talk)
         self.ways.clear()
         if measured is not None:
             with self.ways:
@@ -81,46 +82,23 @@ class Head:
             return None
         return measure(made, known.context_tokens, default_room(known.context_tokens)), made
 
-    def _menu(self) -> None:
-        talk = self._talk
-        with (
-            ui.button(icon="more_horiz", color=None).props('flat dense round aria-label="More"').classes("muted"),
-            ui.menu(),
-        ):
-            ui.menu_item("Rename", self._rename)
-            ui.menu_item("Unpin" if talk.chat and talk.chat.pinned else "Pin", self._pin)
-            ui.menu_item("Delete", self._delete)
 
-    async def _rename(self) -> None:
-        talk = self._talk
-        assert talk.chat is not None
-        with ui.dialog() as dialog, ui.card().style("min-width: 340px"):
-            name = ui.input("Title", value=talk.chat.title).props("autofocus outlined").classes("w-full")
-            name.on("keydown.enter", lambda: dialog.submit(name.value))
-            with ui.row().classes("w-full justify-end"):
-                ui.button("Cancel", on_click=lambda: dialog.submit(None)).props("flat no-caps")
-                ui.button("Rename", on_click=lambda: dialog.submit(name.value)).props("unelevated no-caps")
-        chosen = await dialog
-        dialog.delete()
-        if chosen and chosen.strip():
-            talk.chat = await thread(talk.services.chats.change, talk.chat.id, title=chosen.strip())
-            await list_chats(talk.services, talk.chat.id)
+def draw_cost(chat: Spent, today: Spent) -> None:
+    """What the chat has cost; what all chats took today when it is pointed at. Days are UTC's, as on the page Usage."""
+    with ui.label(cost(chat)).classes("small muted").props('tabindex="0"'), ui.tooltip(), ui.element("div"):
+        for name, spent in (("This chat", chat), ("All chats today (UTC)", today)):
+            tokens = f"{words.tokens(spent.tokens_in)} tokens in, {words.tokens(spent.tokens_out)} out"
+            ui.label(f"{name}: {cost(spent)}, {tokens}")
+        if unknown := max(chat.calls_of_unknown_cost, today.calls_of_unknown_cost):
+            ui.label("Nobody says what some answers cost." if unknown > 1 else "Nobody says what one answer cost.")
 
-    async def _pin(self) -> None:
-        talk = self._talk
-        assert talk.chat is not None
-        talk.chat = await thread(talk.services.chats.change, talk.chat.id, pinned=not talk.chat.pinned)
-        await list_chats(talk.services, talk.chat.id)
-        await self.draw()
 
-    async def _delete(self) -> None:
-        talk = self._talk
-        assert talk.chat is not None
-        chat_id = talk.chat.id
-        await thread(talk.services.chats.delete, chat_id)
-
-        ui.notify("The chat is deleted. It is kept for 30 days.", position="top")
-        ui.navigate.to("/")
+def cost(spent: Spent) -> str:
+    """What calls cost, as far as it is known; what is not known is never shown as nothing."""
+    unknown = spent.calls_of_unknown_cost
+    if not unknown:
+        return words.usd(spent.usd)
+    return f"{words.usd(spent.usd)} + {unknown:,} unknown" if spent.usd else words.usd(None)
 
 
 def draw_meter(meter: Meter) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from chapeta.web import words
+from chapeta.web.ask import ask
 from chapeta.web.choices import Choice, choices
 from chapeta.web.services import thread
 
@@ -21,6 +22,9 @@ async def pick_model(chosen: Chosen) -> None:
             'outlined dense autofocus clearable aria-label="Search models"'
         )
         search.classes("w-full")
+        with ui.row().classes("items-center gap-1 small muted"):
+            ui.label("Prices are in USD for a million tokens, in and out.")
+            ask("token")
         lines = ui.column().classes("w-full gap-0 overflow-auto").style("flex: 1 1 auto; flex-wrap: nowrap")
 
         async def show() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from chapeta.skills import library
+from chapeta.web.ask import ask
 from chapeta.web.services import thread
 
 
@@ -14,7 +15,9 @@ async def pick_skill(chosen: Callable[[str], Awaitable[None]], here: str) -> Non
     """Opens the list; `chosen` gets the name, "" for none."""
     entries = [entry for entry in await thread(library.entries) if entry.enabled and entry.by_hand]
     with ui.dialog() as dialog, ui.card().classes("w-full gap-1").style("max-width: 560px; max-height: 80vh"):
-        ui.label("Skill").classes("text-h6")
+        with ui.row().classes("items-center gap-1"):
+            ui.label("Skill").classes("text-h6")
+            ask("skill")
 
         async def take(name: str) -> None:
             dialog.close()

@@ -1,16 +1,22 @@
-"""One turn of a chat on the page: what was said, and under it who said it, what it cost, and what can be done with it."""
+"""One turn of a chat on the page: what was said, and under it who said it, what it cost, and what can be done with it.
+
+A turn is drawn once. What changes later (the end of an answer, another branch beside it) is drawn anew alone, so that
+nobody's click, selection or scrolled place is lost to a change elsewhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
 
+from chapeta.chat.live import Running
 from chapeta.chat.types import Attachment, Turn
 from chapeta.types import Json
 from chapeta.web import words
 from chapeta.web.components.answer import Answer
+from chapeta.web.talk.coming import Coming
 
 OnTurn = Callable[[Turn], Awaitable[None]]
 
@@ -24,53 +30,130 @@ class Acts:
     switch: Callable[[str], Awaitable[None]]
     xray: OnTurn
     example: OnTurn
+    prefer: OnTurn
 
 
-def show_question(turn: Turn, attachments: list[Attachment], siblings: list[str], acts: Acts) -> None:
+class Question:
     """A turn of the user's."""
-    with ui.element("article").classes("turn user").props(f'data-turn="{turn.id}" aria-label="You"'):
-        for one in attachments:
-            with ui.element("div").classes("chip").style("align-self: flex-end"):
-                ui.icon("image" if one.mode == "image" else "description")
-                ui.label(one.name).classes("ellipsis").style("max-width: 20em")
-        said = ui.label(turn.text).classes("said")
-        with ui.row().classes("turn-foot gap-1") as foot:
-            _branches(turn, siblings, acts)
+
+    def __init__(self, turn: Turn, attachments: Sequence[Attachment], siblings: list[str], acts: Acts) -> None:
+        self.turn = turn
+        self._siblings = siblings
+        self._acts = acts
+        self.element = ui.element("article").classes("turn user").props(f'data-turn="{turn.id}" aria-label="You"')
+        with self.element:
+            for one in attachments:
+                with ui.element("div").classes("chip").style("align-self: flex-end"):
+                    ui.icon("image" if one.mode == "image" else "description")
+                    ui.label(one.name).classes("ellipsis").style("max-width: 20em")
+            self._said = ui.label(turn.text).classes("said")
+            self._foot = ui.row().classes("turn-foot gap-1")
+        self._draw_foot()
+
+    def update(self, turn: Turn, siblings: list[str]) -> None:
+        """Draws anew what has changed: of a question, only what stands beside it."""
+        self.turn = turn
+        if siblings != self._siblings:
+            self._siblings = siblings
+            self._draw_foot()
+
+    def _draw_foot(self) -> None:
+        self._foot.clear()
+        with self._foot:
+            _branches(self.turn, self._siblings, self._acts)
             with ui.element("div").classes("acts"):
-                _copy(turn.text)
-                _button("edit", "Edit", lambda: _edit(turn, said, foot, acts))
+                _copy(self.turn.text)
+                button("edit", "Edit", self._edit)
+
+    def _edit(self) -> None:
+        """Puts a box in the place of the question. What is sent becomes a branch; the old one stays."""
+        self._said.set_visibility(False)
+        self._foot.set_visibility(False)
+        with self.element, ui.column().classes("w-full items-stretch gap-2") as box:
+            text = ui.textarea(value=self.turn.text).props('outlined autogrow autofocus aria-label="Edit the message"')
+
+            async def send() -> None:
+                if (text.value or "").strip():
+                    await self._acts.edit(self.turn, text.value)
+
+            def leave() -> None:
+                box.delete()
+                self._said.set_visibility(True)
+                self._foot.set_visibility(True)
+
+            with ui.row().classes("justify-end gap-2"):
+                ui.button("Cancel", on_click=leave).props("flat dense no-caps")
+                ui.button("Send as a new branch", on_click=send).props("unelevated dense no-caps")
 
 
-def show_answer(turn: Turn, siblings: list[str], acts: Acts) -> Answer:
-    """A turn of a model's; the element takes what still comes."""
-    with ui.element("article").classes("turn").props(f'data-turn="{turn.id}" aria-label="Answer"'):
+class Reply:
+    """A turn of a model's. coming: set while the answer comes."""
+
+    def __init__(self, turn: Turn, siblings: list[str], acts: Acts, running: Running | None) -> None:
+        self.turn = turn
+        self._siblings = siblings
+        self._acts = acts
+        self.element = ui.element("article").classes("turn").props(f'data-turn="{turn.id}" aria-label="Answer"')
+        with self.element:
+            self._thoughts = ui.element("div")
+            self._answer = Answer()
+            self._end = ui.element("div")
+        self.coming = Coming(running, self._answer) if running is not None else None
+        self._text = turn.text
+        if running is None and turn.text:
+            self._answer.set(turn.text)
+        self._draw_around()
+
+    def update(self, turn: Turn, siblings: list[str]) -> None:
+        """Draws anew what has changed; the text only where it is another one than what has come."""
+        before, self.turn = self.turn, turn
+        if turn.status != "streaming" and self.coming is not None:
+            self._text, self.coming = self.coming.end(), None
+        if self.coming is None and turn.text != self._text:
+            self._text = turn.text
+            self._answer.set(turn.text)
+        if siblings != self._siblings or (turn != before and self.coming is None):
+            self._siblings = siblings
+            self._draw_around()
+
+    def _draw_around(self) -> None:
+        """What stands above the text and below it."""
+        turn = self.turn
+        self._thoughts.clear()
+        self._thoughts.set_visibility(bool(turn.reasoning))
         if turn.reasoning:
-            with ui.expansion("Thoughts").props("dense").classes("muted small w-full"):
+            with self._thoughts, ui.expansion("Thoughts").props("dense").classes("muted small w-full"):
                 ui.label(turn.reasoning).style("white-space: pre-wrap")
-        answer = Answer()
-        if turn.text:
-            answer.set(turn.text)
-        if turn.status == "streaming":
-            ui.element("div").classes("dots").props('role="status" aria-label="The answer is coming"')
-        if turn.error:
-            show_error(turn.error)
-        elif turn.status == "cut":
-            show_error(
-                {
-                    "message": "Chapeta ended while this answer came; this is what had come.",
-                    "remedy": "Ask again.",
-                }
-            )
-        if turn.status != "streaming":
+        self._end.clear()
+        with self._end:
+            if turn.status == "streaming":
+                ui.element("div").classes("dots").props('role="status" aria-label="The answer is coming"')
+                return
+            show_failure(turn)
             with ui.row().classes("turn-foot gap-1"):
-                _branches(turn, siblings, acts)
+                _branches(turn, self._siblings, self._acts)
                 ui.label(about(turn))
                 with ui.element("div").classes("acts"):
-                    _copy(turn.text)
-                    _button("refresh", "Ask again", lambda: acts.again(turn))
-                    _button("school", "Make an example of it", lambda: acts.example(turn))
-                    _button("data_object", "What was sent", lambda: acts.xray(turn))
-    return answer
+                    self._draw_acts()
+
+    def _draw_acts(self) -> None:
+        turn, acts = self.turn, self._acts
+        _copy(turn.text)
+        button("refresh", "Ask again", lambda: acts.again(turn))
+        button("school", "Make an example of it", lambda: acts.example(turn))
+        if len(self._siblings) > 1 and turn.text:
+            button("thumb_up", "Prefer this one", lambda: acts.prefer(turn))
+        button("data_object", "What was sent", lambda: acts.xray(turn))
+
+
+def show_failure(turn: Turn) -> None:
+    """Why an answer is not whole, if it is not."""
+    if turn.error:
+        show_error(turn.error)
+    elif turn.status == "cut":
+        show_error(
+            {"message": "Chapeta ended while this answer came; this is what had come.", "remedy": "Ask again."}
+        )  # fmt: skip
 
 
 def show_error(error: Json) -> None:
@@ -85,10 +168,7 @@ def show_error(error: Json) -> None:
 
 def about(turn: Turn) -> str:
     """One line: model, skill, tokens, cost, time."""
-    parts = [turn.model]
-    if turn.skill:
-        by = {"always": ", always on", "model": ", chosen by the model"}.get(turn.skill_by, "")
-        parts.append(f"/{turn.skill}{by}")
+    parts = [turn.model, speaker(turn)]
     if turn.tokens_out is not None:
         parts.append(f"{words.tokens(turn.tokens_in)} → {words.tokens(turn.tokens_out)} tokens")
     if turn.call_id:
@@ -97,48 +177,35 @@ def about(turn: Turn) -> str:
         parts.append(words.seconds(turn.latency_ms))
     if turn.status == "stopped":
         parts.append("stopped")
-    return " · ".join(parts)
+    return " · ".join(filter(None, parts))
+
+
+def speaker(turn: Turn) -> str:
+    """The skill that spoke, and who chose it; "" for none."""
+    by = {"always": ", always on", "model": ", chosen by the model"}.get(turn.skill_by, "")
+    return f"/{turn.skill}{by}" if turn.skill else ""
+
+
+def button(icon: str, label: str, act: Callable[[], object] | None = None) -> ui.button:
+    """A small button with a picture alone, which says what it does."""
+    made = ui.button(icon=icon, on_click=act, color=None).props(f'flat dense round size=sm aria-label="{label}"')
+    with made:
+        ui.tooltip(label)
+    return made
 
 
 def _branches(turn: Turn, siblings: list[str], acts: Acts) -> None:
     if len(siblings) < 2:
         return
     place = siblings.index(turn.id)
-    back = _button("chevron_left", "The version before", lambda: acts.switch(siblings[place - 1]))
+    back = button("chevron_left", "The version before", lambda: acts.switch(siblings[place - 1]))
     ui.label(f"{place + 1}/{len(siblings)}")
-    on = _button("chevron_right", "The next version", lambda: acts.switch(siblings[place + 1]))
+    on = button("chevron_right", "The next version", lambda: acts.switch(siblings[place + 1]))
     back.set_enabled(place > 0)
     on.set_enabled(place + 1 < len(siblings))
-
-
-def _edit(turn: Turn, said: ui.label, foot: ui.row, acts: Acts) -> None:
-    """Puts a box in the place of a question. What is sent becomes a branch; the old one stays."""
-    said.set_visibility(False)
-    foot.set_visibility(False)
-    assert said.parent_slot is not None
-    with said.parent_slot.parent, ui.column().classes("w-full items-stretch gap-2") as box:
-        text = ui.textarea(value=turn.text).props('outlined autogrow autofocus aria-label="Edit the message"')
-
-        async def send() -> None:
-            if (text.value or "").strip():
-                await acts.edit(turn, text.value)
-
-        def leave() -> None:
-            box.delete()
-            said.set_visibility(True)
-            foot.set_visibility(True)
-
-        with ui.row().classes("justify-end gap-2"):
-            ui.button("Cancel", on_click=leave).props("flat dense no-caps")
-            ui.button("Send as a new branch", on_click=send).props("unelevated dense no-caps")
+    if turn.role == "assistant" and turn.parent_id:
+        button("compare", "Side by side").props(f'href="/compare/{turn.parent_id}"')
 
 
 def _copy(text: str) -> None:
-    _button("content_copy", "Copy", lambda: ui.clipboard.write(text))
-
-
-def _button(icon: str, label: str, act: Callable[[], object]) -> ui.button:
-    button = ui.button(icon=icon, on_click=act, color=None).props(f'flat dense round size=sm aria-label="{label}"')
-    with button:
-        ui.tooltip(label)
-    return button
+    button("content_copy", "Copy", lambda: ui.clipboard.write(text))

@@ -1,4 +1,4 @@
-"""The chat page's state and its one way of doing things: the store is changed, then what is shown is drawn from it."""
+"""The chat page's state and its one way of doing things: the store is changed, then what is shown follows it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import ParamSpec
 
 from nicegui import ui
 
-from chapeta.chat.live import Running
 from chapeta.chat.types import Chat, Turn
 from chapeta.errors import ChapetaError
 from chapeta.web import settings
-from chapeta.web.components.answer import Answer, html_of
 from chapeta.web.frame import list_chats, say
 from chapeta.web.services import Services, thread
 from chapeta.web.talk import send, turns
+from chapeta.web.talk.column import Column
+from chapeta.web.talk.coming import LOOK_S
 from chapeta.web.talk.composer import Composer
+from chapeta.web.talk.example import make_example
 from chapeta.web.talk.head import Head
-from chapeta.web.talk.send import With
+from chapeta.web.talk.picker import pick_model
+from chapeta.web.talk.prefer import prefer
+from chapeta.web.talk.send import Asked, With
 from chapeta.web.talk.xray import show_xray
 
 Given = ParamSpec("Given")
-FIRST = 30  # turns that are drawn at once; earlier ones when they are asked for
-LOOK_S = 0.1  # how often what has come of an answer is shown
+FIRST = 30  # turns that are drawn at once; as many earlier ones whenever they are asked for
 CHANGES_S = 1.0  # how often other tabs' changes are looked for
 
 
@@ -37,19 +39,23 @@ class Talk:
         self.skill = ui.context.client.request.query_params.get("skill") or ""
         self.dropped: frozenset[str] = frozenset()  # turns that are not sent any more, by the user's choice
         self.shown: list[Turn] = []
-        self._running: tuple[Running, Answer, int] | None = None
+        self._newest = False  # the skill was picked anew: from now on it speaks as it is now
+        self._many = FIRST
+        self._asking = False  # a question is kept, and its answer has not begun yet
+        self._stop_asked = False
         self._seen = 0
-        self._acts = turns.Acts(
-            self._here(self._edit), self._here(self._again), self._here(self._switch), self._here(self._xray),
-            self._here(self._example),
-        )  # fmt: skip
+        self._drawing = asyncio.Lock()
 
     async def open(self, chat_id: str) -> None:
         """Builds the page."""
+        acts = turns.Acts(
+            self._here(self._edit), self._here(self._again), self._here(self._switch), self._here(self._xray),
+            self._here(self._example), self._here(self._prefer),
+        )  # fmt: skip
         with ui.element("div").classes("talk"):
             self.head = Head(self)
             with ui.element("main").classes("talk-body"):
-                self._column = ui.element("div").classes("talk-column")
+                self._column = Column(self.services, acts, self._earlier)
             with ui.element("div").classes("talk-foot"):
                 self.head.ways = ui.element("div")
                 self.composer = Composer(self)
@@ -57,46 +63,41 @@ class Talk:
             try:
                 self.chat = await thread(self.services.chats.get, chat_id)
             except ChapetaError as error:
-                with self._column:
+                self._column.element.clear()
+                with self._column.element:
                     turns.show_error({"message": error.message, "remedy": error.remedy})
                 return
             self.model, self.skill = self.chat.model or self.model, self.chat.skill
+        self._look = ui.timer(LOOK_S, self._show_more, active=False)
         await self.draw()
-        self._look = ui.timer(LOOK_S, self._show_more, active=self._running is not None)
         ui.timer(CHANGES_S, self._follow_others)
 
     async def draw(self) -> None:
-        """Everything anew from the store."""
-        chat = self.chat
-        self._running = None
-        self._seen = self.services.live.changes(chat.id) if chat else 0
-        self.shown = await thread(self.services.chats.branch, chat.tip_id, limit=FIRST) if chat and chat.tip_id else []
-        self._column.clear()
-        with self._column:
-            if not self.shown:
-                self._welcome()
-            elif self.shown[0].parent_id:
-                ui.button("Earlier messages", icon="expand_less", on_click=self._earlier).props("flat dense no-caps")
-            await self._draw_turns(self.shown)
-        self.composer.busy(self._running is not None)
-        if hasattr(self, "_look"):
-            self._look.active = self._running is not None
-        await self.head.draw()
+        """What is shown follows the store; what has not changed is not touched."""
+        async with self._drawing:
+            chat = self.chat
+            self._seen = self.services.live.changes(chat.id) if chat else 0
+            path = (chat.tip_id, self._many) if chat and chat.tip_id else None
+            self.shown = await thread(self.services.chats.branch, path[0], limit=path[1]) if path else []
+            await self._column.show(self.shown)
+            self._look.active = bool(self._column.coming)
+            self.composer.busy(self._asking or self._look.active)
+            await self.head.draw()
 
     async def send(self, text: str) -> None:
         """A message of the user's: it is kept, then answered."""
         try:
-            files = self.composer.take_files()
-            self.chat, _ = await send.ask(self.services, self.chat, text, self._with(), files)
+            asked = await send.say(self.services, self.chat, text, self._with(), self.composer.take_files())
         except ChapetaError as error:
-            say(error)
-            self.composer.give_back(text)
+            self.composer.give_back(text, error)
             return
-        await self._after_sending()
+        await self._answer(asked)
 
     async def stop(self) -> None:
-        if self._running is not None:
-            await self.services.live.stop(self._running[0].turn_id)
+        """Ends the answer that is coming, or that is about to."""
+        self._stop_asked = True
+        if self._column.coming:
+            await self.services.live.stop(self._column.coming)
             await self._show_more()
 
     async def choose_model(self, model: str) -> None:
@@ -107,81 +108,68 @@ class Talk:
         await self.head.draw()
 
     async def choose_skill(self, skill: str) -> None:
-        self.skill = skill
+        """A skill that is picked, also the same one anew, speaks as it is now; else a chat keeps the version it has."""
+        self.skill, self._newest = skill, True
         if self.chat is not None:
             self.chat = await thread(self.services.chats.change, self.chat.id, skill=skill)
         await self.head.draw()
 
-    async def _draw_turns(self, some: list[Turn]) -> None:
-        ids = [turn.id for turn in some]
-        chats = self.services.chats
-        siblings, attached = await asyncio.gather(thread(chats.siblings, ids), thread(chats.attachments, ids))
-        for turn in some:
-            if turn.text and turn.role == "assistant":
-                await thread(html_of, turn.text)  # is kept for the element below, which would render it in the loop
-            beside = siblings.get(turn.id, [turn.id])
-            if turn.role == "user":
-                turns.show_question(turn, attached.get(turn.id, []), beside, self._acts)
-                continue
-            running = self.services.live.of(turn.id)
-            answer = turns.show_answer(turn, beside, self._acts)
-            if running is not None and turn.status == "streaming":
-                text, place = running.since(0)
-                answer.set(text)
-                self._running = (running, answer, place)
+    async def _answer(self, asked: Asked) -> None:
+        """Shows a question that is kept, then lets its answer begin."""
+        self.chat, self._many, self._asking, self._stop_asked = asked.chat, self._many + 2, True, False
+        try:
+            await self._after_sending()
+            self.chat, turn = await send.answer(self.services, asked)
+            self._newest = False
+        except ChapetaError as error:
+            self.composer.refuse(error)
+        else:
+            if self._stop_asked:
+                await self.services.live.stop(turn.id)
+        finally:
+            self._asking = False
+            await self._after_sending()
+
+    async def _after_sending(self) -> None:
+        assert self.chat is not None
+        await self._refresh_chat()
+        self.services.live.changed(self.chat.id)
+        # first, so that a reload of what is seen comes back to this chat
+        ui.run_javascript(f"window.openedChat && window.openedChat('{self.chat.id}')")
+        await self.draw()
+        await list_chats(self.services, self.chat.id)
 
     async def _show_more(self) -> None:
-        """What has come of the answer since the last look; at its end the turn is drawn with its figures."""
-        if self._running is None:
-            return
-        running, answer, place = self._running
-        text, now = running.since(place)
-        if text:
-            answer.append(text)
-        self._running = (running, answer, now)
-        if running.done.is_set():
-            answer.finish()
+        """What has come of the answer since the last look; at its end the turn gets its figures."""
+        if self._column.more():
             await self._refresh_chat()
             await self.draw()
 
     async def _follow_others(self) -> None:
-        """Another tab, or the end of an answer, has changed this chat."""
+        """Another tab has changed this chat."""
         chat = self.chat
-        if chat is None or self._running is not None or self._seen == self.services.live.changes(chat.id):
+        if chat is None or self._drawing.locked() or self._seen == self.services.live.changes(chat.id):
             return
         await self._refresh_chat()
         await self.draw()
 
     async def _refresh_chat(self) -> None:
+        """The chat as it is now; another tab, or /name in its first message, may have chosen who answers."""
         if self.chat is not None:
             self.chat = await thread(self.services.chats.get, self.chat.id)
+            self.model, self.skill = self.chat.model or self.model, self.chat.skill
 
     async def _earlier(self) -> None:
-        chat = self.chat
-        if chat is None or chat.tip_id is None or not self.shown:
-            return
-        older = await thread(self.services.chats.branch, chat.tip_id, before=self.shown[0].id, limit=FIRST)
-        keep = self._running
-        self.shown = [*older, *self.shown]
-        self._column.clear()
-        with self._column:
-            if older and older[0].parent_id:
-                ui.button("Earlier messages", icon="expand_less", on_click=self._earlier).props("flat dense no-caps")
-            await self._draw_turns(self.shown)
-        self._running = self._running or keep
+        self._many += FIRST
+        await self.draw()
 
     async def _edit(self, turn: Turn, text: str) -> None:
         assert self.chat is not None
-        self.chat, _ = await send.ask_instead(self.services, self.chat, turn, text, self._with())
-        await self._after_sending()
+        await self._answer(await send.say_instead(self.services, self.chat, turn, text, self._with()))
 
     async def _again(self, turn: Turn) -> None:
         assert self.chat is not None
-        try:
-            self.chat, _ = await send.answer_again(self.services, self.chat, turn, self._with())
-        except ChapetaError as error:
-            say(error)
-            return
+        self.chat, _ = await send.answer_again(self.services, self.chat, turn, self._with())
         await self._after_sending()
 
     async def _switch(self, turn_id: str) -> None:
@@ -190,38 +178,33 @@ class Talk:
         self.chat = await thread(self.services.chats.change, self.chat.id, tip_id=tip)
         await self.draw()
 
-    async def _after_sending(self) -> None:
-        chat = self.chat
-        assert chat is not None
-        self.services.live.changed(chat.id)
-        await self.draw()
-        ui.run_javascript(f"window.openedChat && window.openedChat('{chat.id}')")
-        await list_chats(self.services, chat.id)
+    async def _send_on(self, turn: Turn, model: str) -> None:
+        self.chat, _ = await send.send_on(self.services, turn, model)
+        await self._after_sending()
 
     async def _xray(self, turn: Turn) -> None:
-        await show_xray(self.services, turn)
+        async def choose() -> None:
+            await pick_model(lambda model: self._here(self._send_on)(turn, model))
+
+        await show_xray(self.services, turn, self._here(choose))
 
     async def _example(self, turn: Turn) -> None:
-        from chapeta.web.talk.example import make_example
-
         await make_example(self.services, turn)
+
+    async def _prefer(self, turn: Turn) -> None:
+        await prefer(self.services, turn)
 
     def _here(self, act: Callable[Given, Awaitable[None]]) -> Callable[Given, Awaitable[None]]:
         """An act of a button under a turn, which may be gone, with its turn, before the act ends."""
 
         async def acted(*args: Given.args, **kwargs: Given.kwargs) -> None:
-            with self._column:
-                await act(*args, **kwargs)
+            with self._column.element:
+                try:
+                    await act(*args, **kwargs)
+                except ChapetaError as error:
+                    say(error)
 
         return acted
 
     def _with(self) -> With:
-        return With(self.model, self.skill, self.dropped)
-
-    def _welcome(self) -> None:
-        with ui.element("div").classes("welcome"):
-            ui.html("<h1>What are you working on?</h1>", sanitize=False)
-            ui.label(
-                "Write below. The model on this machine answers at once, without a key; "
-                "add your own keys for hundreds more."
-            ).classes("muted")
+        return With(self.model, self.skill, self.dropped, self._newest)

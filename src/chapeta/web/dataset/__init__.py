@@ -1,0 +1,1 @@
+"""The parts of the page Examples: a file is brought in, rows are browsed and corrected, checked and split."""

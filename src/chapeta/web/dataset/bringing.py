@@ -1,0 +1,83 @@
+"""A file becomes a dataset, or is added to one; what is in it is shown before anything enters."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from nicegui import events, ui
+
+from chapeta.errors import ChapetaError
+from chapeta.examples import datasets
+from chapeta.examples.check import CheckReport, check
+from chapeta.web import checked
+from chapeta.web.frame import say
+from chapeta.web.services import thread
+from chapeta.web.specialise.reading import bad_rows, refused
+
+MOST_UPLOAD_BYTES = 500_000_000
+LABEL = "Drop a file here: CSV, JSONL, Parquet, ShareGPT, Alpaca …"
+
+
+class Bringing:
+    """Where a file is dropped. name: of the dataset it is added to, "" where that is still to be chosen."""
+
+    def __init__(self, name: str = "") -> None:
+        self._name = name
+        with ui.element("div").classes("w-full give"):
+            self._drop = ui.upload(
+                label=LABEL, on_upload=self._dropped, auto_upload=True, max_file_size=MOST_UPLOAD_BYTES,
+                on_rejected=lambda: say("That file is larger than 500 MB."),
+            )  # fmt: skip
+        self._drop.props('flat bordered aria-label="A file of examples"').classes("w-full")
+        self._place = ui.column().classes("w-full")
+
+    async def _dropped(self, given: events.UploadEventArguments) -> None:
+        folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        file = Path(folder.name) / (Path(given.file.name).name or "examples")
+        await given.file.save(file)
+        with self._place:
+            self._drop.reset()
+            try:
+                report = await thread(check, file)
+            except ChapetaError as error:
+                refused(self._place, error)
+                folder.cleanup()
+                return
+            self._place.clear()
+            _Offer(file, report, self._name, folder)
+
+
+class _Offer:
+    """What is in a file, and the button that adds it."""
+
+    def __init__(self, file: Path, report: CheckReport, name: str, folder: tempfile.TemporaryDirectory[str]) -> None:
+        self._file, self._folder = file, folder
+        with ui.dialog() as self._dialog, ui.card().classes("w-full gap-2").style("max-width: 620px"):
+            ui.label(file.name).classes("text-h6").style("overflow-wrap: anywhere")
+            for kind, line in checked.lines(report):
+                ui.label(line).classes(f"small {kind}")
+            bad_rows(report)
+            self._name = ui.input("Add to the dataset", value=name or file.name.split(".")[0][:60])
+            self._name.props("outlined dense").classes("w-full").set_enabled(not name)
+            self._problem = ui.label().classes("small bad").props("role=alert")
+            with ui.row().classes("w-full justify-end"):
+                ui.button("Cancel", on_click=self._dialog.close, color=None).props("flat no-caps")
+                add = ui.button(f"Add {report.good:,} examples", on_click=self._add).props("unelevated no-caps")
+                add.set_enabled(report.good > 0)
+        self._dialog.on("hide", self._over)
+        self._dialog.open()
+
+    async def _add(self) -> None:
+        name = (self._name.value or "").strip()
+        try:
+            added, _ = await thread(datasets.import_file, name, self._file)
+        except ChapetaError as error:
+            self._problem.set_text(str(error))
+            return
+        say(f"{added:,} examples are in {name} now.", "positive")
+        ui.navigate.to(f"/examples/{name}")
+
+    def _over(self) -> None:
+        self._folder.cleanup()
+        self._dialog.delete()
