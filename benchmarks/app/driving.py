@@ -20,6 +20,7 @@ import psutil
 from browser import CHROMIUM, OPTIONS
 from browser import Page as Traced
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
 from postgres import Server, find_programs, free_port, make_cluster, unprivileged_user
 from serving import Serving, point
 

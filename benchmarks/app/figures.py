@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -34,7 +35,15 @@ def _line(one: Figure) -> str:
     spread = f"{number(min(one.runs))}–{number(max(one.runs))}" if len(one.runs) > 1 else ""
     goal = "" if one.goal is None else f"≤ {number(one.goal)}"
     verdict = {None: "", True: "met", False: "**missed**"}[one.met]
-    cells = (one.what, f"{number(median(one.runs))} {one.unit}", spread, len(one.runs), goal, verdict, f"{one.load:.1f}")
+    cells = (
+        one.what,
+        f"{number(median(one.runs))} {one.unit}",
+        spread,
+        len(one.runs),
+        goal,
+        verdict,
+        f"{one.load:.1f}",
+    )
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
@@ -61,7 +70,7 @@ def per_part(samples: Sequence[tuple[float, float]], size: float) -> list[float]
     """What the second of each pair rose by over every `size` of the first, both rising, by straight lines between."""
     parts: list[float] = []
     edge, begun = samples[0][0] + size, samples[0][1]
-    for (x0, y0), (x1, y1) in zip(samples, samples[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(samples):
         while x0 <= edge <= x1 and x1 > x0:
             reached = y0 + (y1 - y0) * (edge - x0) / (x1 - x0)
             parts.append(reached - begun)

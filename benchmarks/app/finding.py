@@ -31,14 +31,21 @@ def measure(bench: Bench) -> list[Figure]:
         opened = [_opened(app, context) for _ in range(bench.runs)]
     return [
         *found,
-        Figure(f"search through the page, without the {TYPING_MS} ms that it waits for typing", "ms", tuple(through), GOAL_MS),
+        Figure(
+            f"search through the page, without the {TYPING_MS} ms that it waits for typing",
+            "ms",
+            tuple(through),
+            GOAL_MS,
+        ),
         Figure("a new page with the list beside it", "ms", tuple(opened)),
     ]
 
 
 def _searched(database: Database, words: str, runs: int) -> Figure:
     hits = len(search(database, words))
-    return Figure(f"search {words!r} in the store: {hits} hits", "ms", _times(partial(search, database, words), runs), GOAL_MS)
+    return Figure(
+        f"search {words!r} in the store: {hits} hits", "ms", _times(partial(search, database, words), runs), GOAL_MS
+    )
 
 
 def _listed(database: Database, runs: int) -> Figure:
@@ -59,7 +66,9 @@ def _typed(app: App, context: BrowserContext, words: str, runs: int) -> list[flo
     """From the last key to the hits."""
     window = Window(context)
     window.it.goto(f"{app.url}/search")
-    window.it.wait_for_function("window.did_handshake && document.querySelector('[aria-label=\"Search chats\"]')", polling=50)
+    window.it.wait_for_function(
+        "window.did_handshake && document.querySelector('[aria-label=\"Search chats\"]')", polling=50
+    )
     took = []
     for _ in range(runs):
         window.it.fill("[aria-label='Search chats']", "")

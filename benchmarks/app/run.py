@@ -12,37 +12,28 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib
 import json
+import logging
 import os
 import platform
 import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / part) for part in ("src", "tests", "tests/web")]  # tests: browser, server, PostgreSQL
-os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")])
-os.environ["PYTHONPYCACHEPREFIX"] = str(REPOSITORY / ".cache" / "app-bench" / "compiled")  # as installed programs are
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ.setdefault("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")  # no key of the user's is touched
-
-import finding
-import first_page
-import long_chat
-import memory
-import streaming
-from driving import Bench, set_up
 from figures import Figure, as_json, table
 
-PARTS: dict[str, tuple[str, Callable[[Bench], list[Figure]]]] = {
-    "a": ("First page", first_page.measure),
-    "b": ("A chat of 1,000 long messages", long_chat.measure),
-    "c": ("An answer streams", streaming.measure),
-    "d": ("Search and list", finding.measure),
-    "e": ("Memory", memory.measure),
+REPOSITORY = Path(__file__).resolve().parents[2]
+KEPT = REPOSITORY / ".cache" / "app-bench"
+PARTS = {  # module -> with a function `measure`
+    "a": ("first_page", "First page"),
+    "b": ("long_chat", "A chat of 1,000 long messages"),
+    "c": ("streaming", "An answer streams"),
+    "d": ("finding", "Search and list"),
+    "e": ("memory", "Memory"),
 }
 HOUR_S = 3600.0
 BUSY = 0.7  # load average above which other work disturbs the figures
@@ -50,6 +41,9 @@ BUSY = 0.7  # load average above which other work disturbs the figures
 
 def main(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that every process that was started is ended
+    prepare(options.work)
+    from driving import set_up
+
     about = _about(options)
     found: dict[str, list[Figure]] = {}
     failed: dict[str, str] = {}
@@ -57,17 +51,28 @@ def main(options: argparse.Namespace) -> int:
     settings |= {"chats": options.chats, "turns": options.turns, "work": options.work}
     with set_up(options.postgresql, **settings) as bench:
         for key in options.only:
-            title, measure = PARTS[key]
+            module, title = PARTS[key]
             print(f"{title} …", file=sys.stderr, flush=True)
             try:
-                found[title] = measure(bench)
+                found[title] = importlib.import_module(module).measure(bench)
                 print(table(found[title]), file=sys.stderr, flush=True)
             except Exception:  # the other parts are measured all the same
+                logging.getLogger(module).exception("%s failed", title)
                 failed[title] = traceback.format_exc()
-                print(failed[title], file=sys.stderr, flush=True)
             _write(options.out, about, found, failed)
     print(_text(about, found, failed))
     return 1 if failed else 0
+
+
+def prepare(work: Path) -> None:
+    """Finds the modules of the project and of its tests, and lets what is started here do so: with compiled files, as
+    an installed program has them, and without the user's keys.
+    """
+    sys.path[:0] = [str(REPOSITORY / part) for part in ("src", "tests", "tests/web")]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")])
+    os.environ["PYTHONPYCACHEPREFIX"] = str(work / "compiled")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 
 
 def _text(about: dict[str, str], found: dict[str, list[Figure]], failed: dict[str, str]) -> str:
@@ -101,14 +106,16 @@ def _about(options: argparse.Namespace) -> dict[str, str]:
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", default=",".join(PARTS), help=", ".join(f"{key}: {it[0]}" for key, it in PARTS.items()))
+    parser.add_argument(
+        "--only", default=",".join(PARTS), help=", ".join(f"{key}: {it[1]}" for key, it in PARTS.items())
+    )
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=150.0, help="of streaming, for the memory")
     parser.add_argument("--hour", action="store_true", help="an hour of streaming")
     parser.add_argument("--postgresql", action="store_true")
     parser.add_argument("--chats", type=int, default=10_000)
     parser.add_argument("--turns", type=int, default=100_000)
-    parser.add_argument("--work", type=Path, default=REPOSITORY / ".cache" / "app-bench", help="keeps the filled database")
+    parser.add_argument("--work", type=Path, default=KEPT, help="keeps the filled database")
     parser.add_argument("--out", type=Path, help="the table as Markdown; all figures beside it as .json")
     options = parser.parse_args(arguments)
     options.only = options.only.split(",")

@@ -82,6 +82,10 @@ def test_a_branch_is_read_from_its_end(chats: Chats) -> None:
     _, path = talk(chats, 7)
     assert chats.branch(path[-1].id) == path
     assert chats.branch(path[-1].id, limit=3) == path[-3:]
+    sizes = [len(turn.text) for turn in path]
+    assert chats.branch(path[-1].id, limit=4, characters=sum(sizes[-3:])) == path[-3:]
+    assert chats.branch(path[-1].id, limit=4, characters=sum(sizes[-3:]) - 1) == path[-2:]
+    assert chats.branch(path[-1].id, characters=0) == path[-2:] and chats.branch(path[-1].id, characters=10**6) == path
     assert chats.branch(path[-1].id, before=path[4].id, limit=3) == path[1:4]
     assert chats.branch(path[-1].id, before=path[0].id) == []
     assert chats.branch("nowhere") == []

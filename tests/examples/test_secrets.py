@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,3 +61,14 @@ def test_iban_checksum() -> None:
 def test_any_text_is_scanned_quickly(text: str) -> None:
     for finding in find_secrets(text):
         assert finding.value
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("a@bc.de " * 40_000, 40_000), ("eyJ" * 40_000, 0), ("eyJaaaaaaaa." * 20_000, None)]
+)
+def test_work_does_not_grow_faster_than_the_text(text: str, count: int | None) -> None:
+    """In time of the processor, which other work does not add to; what grows with the square would take many minutes."""
+    began = time.process_time()
+    found = sum(1 for _ in find_secrets(text))
+    assert count is None or found == count
+    assert time.process_time() - began < 20

@@ -239,3 +239,16 @@ def test_what_is_saved_is_what_is_read(description: str, body: str) -> None:
     saved_again = library.save("any", library.source(found.entry)[0])
     assert saved_again.sha256 == found.entry.sha256
     store.delete("any")
+
+
+def test_a_text_that_was_not_taken_and_is_saved_after_all_is_a_version_of_its_own() -> None:
+    first = library.save("triage", text("one"))
+    theirs = library.save("triage", text("theirs"))
+    with pytest.raises(library.ChangedMeanwhile) as caught:
+        library.save("triage", text("mine"), based_on=first.sha256)
+    assert caught.value.sha256 == theirs.sha256
+    mine = library.save("triage", text("mine"), based_on=caught.value.sha256)
+    assert (mine.version.number, mine.version.note) == (4, "")
+    library.delete("triage")
+    library.undelete("triage")
+    assert library.find("triage").text == "mine"

@@ -234,7 +234,7 @@ def test_started_twice_it_says_where_it_is(app: App, home: Path) -> None:
 
 def test_a_skill_is_written_versioned_and_used_by_its_name(app: App, page: Page, standin: Standin) -> None:
     page.it.goto(app.url + "/skills")
-    page.it.get_by_text("Write one").click()
+    page.it.get_by_role("button", name="Write one").click()
     page.it.get_by_role("dialog").locator("textarea").fill(
         "---\nname: pirate\ndescription: Talks like a pirate.\n---\n\nAnswer like a pirate.\n"
     )

@@ -104,7 +104,7 @@ def test_what_is_not_there_is_said_on_the_page(database_url: str, no_errors: Non
     async def look(user: User, services: Services) -> None:
         for path, said in (
             ("/chat/nothing", "There is no chat"), ("/examples/nothing", "There is no dataset"),
-            ("/specialise/77", "There is no job"), ("/skills/nothing", "There is no Skill"),
+            ("/specialise/77", "There is no job"), ("/skills/nothing", "There is no skill"),
         ):  # fmt: skip
             await user.open(path)
             await user.should_see(said, retries=100)

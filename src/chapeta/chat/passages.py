@@ -131,8 +131,8 @@ def _pieces(line: str) -> list[str]:
     start = 0
     while len(line) - start > PASSAGE_CHARS:
         cuts = [found.end() for found in _BREAK.finditer(line, start + LEAST_CHARS, start + PASSAGE_CHARS)]
-        sentences = [cut for cut in cuts if line[start:cut].rstrip()[-1:] in ".!?。！？"]
-        cut = (sentences or cuts or [start + PASSAGE_CHARS])[-1]
+        sentences = (cut for cut in reversed(cuts) if line[start:cut].rstrip()[-1:] in ".!?。！？")
+        cut = next(sentences, cuts[-1] if cuts else start + PASSAGE_CHARS)
         pieces.append(line[start:cut])
         start = cut
     return [*pieces, line[start:]]

@@ -37,6 +37,16 @@ def up(connection: Connection, end_id: str, limit: int) -> list[Turn]:
     return [rows.turn_of(row) for row in connection.execute(found)]
 
 
+def newest_within(found: Sequence[Turn], characters: int) -> list[Turn]:
+    """The last of these turns, as many as have no more characters in all; two at least, a question and its answer."""
+    left = characters
+    for count, one in enumerate(reversed(found)):
+        left -= len(one.text)
+        if left < 0:
+            return list(found[-max(2, count) :])
+    return list(found)
+
+
 def siblings(connection: Connection, turn_ids: Sequence[str]) -> dict[str, list[str]]:
     """The turns with the same parent, in the order in which they came, for each turn that there is."""
     beside = turns.alias()

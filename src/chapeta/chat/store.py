@@ -197,11 +197,17 @@ class Chats:
         with self._database.read() as connection:
             return path.turn(connection, turn_id)
 
-    def branch(self, tip_id: str, *, before: str | None = None, limit: int = 40) -> list[Turn]:
-        """The newest turns of the path that ends at a tip, oldest first. before: those that precede this turn of it."""
+    def branch(
+        self, tip_id: str, *, before: str | None = None, limit: int = 40, characters: int | None = None
+    ) -> list[Turn]:
+        """The newest turns of the path that ends at a tip, oldest first. before: those that precede this turn of it.
+
+        characters: of their texts in all; fewer turns where they would have more, but two at least.
+        """
         with self._database.read() as connection:
             end = tip_id if before is None else path.turn(connection, before).parent_id
-            return path.up(connection, end, limit) if end else []
+            found = path.up(connection, end, limit) if end else []
+        return found if characters is None else path.newest_within(found, characters)
 
     def siblings(self, turn_ids: Sequence[str]) -> dict[str, list[str]]:
         """Each turn's siblings in the order in which they came, itself among them."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from chapeta.examples.secrets import SHAPES, masked
+from chapeta.examples.secrets import SHAPES, masked, matches
 from chapeta.types import Message
 
 MOST_PLACES = 200
@@ -36,23 +37,15 @@ def point_out(messages: Sequence[Message], answer: str) -> tuple[Place, ...]:
     """
     found: list[Place] = []
     for turn, text in enumerate((*(message.content for message in messages), answer)):
-        found += sorted(_in_text(text, turn), key=lambda place: place.start)
+        found += sorted(islice(_in_text(text, turn), MOST_PLACES), key=lambda place: place.start)
         if len(found) >= MOST_PLACES:
             break
     return tuple(found[:MOST_PLACES])
 
 
 def _in_text(text: str, turn: int) -> Iterator[Place]:
-    taken: list[tuple[int, int]] = []
-    for likely, kinds in SHAPES:
-        if not likely(text):
-            continue
-        for kind, pattern, accept in kinds:
-            for match in pattern.finditer(text):
-                start, end = match.span()
-                inside = any(first < end and start < last for first, last in taken)
-                if not inside and (accept is None or accept(match.group())):
-                    taken.append((start, end))
-                    yield Place(kind, turn, start, end, masked(match.group()))
-                    if len(taken) >= MOST_PLACES:
-                        return
+    taken = bytearray(len(text))
+    for likely, shapes in SHAPES:
+        if likely(text):
+            for kind, match in matches(text, shapes, taken):
+                yield Place(kind, turn, match.start(), match.end(), masked(match.group()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -23,16 +23,23 @@ class Finding:
 
 def find_secrets(text: str, line: int = 0) -> Iterator[Finding]:
     """Each finding in the text. A cheap look comes first: most texts hold none."""
-    for likely, kinds in SHAPES:
-        if not likely(text):
-            continue
-        taken: list[tuple[int, int]] = []
-        for kind, pattern, accept in kinds:
-            for match in pattern.finditer(text):
-                inside = any(start < match.end() and match.start() < end for start, end in taken)
-                if not inside and (accept is None or accept(match.group())):
-                    taken.append(match.span())
-                    yield Finding(kind, line, masked(match.group()))
+    for likely, shapes in SHAPES:
+        if likely(text):
+            for kind, match in matches(text, shapes, bytearray(len(text))):
+                yield Finding(kind, line, masked(match.group()))
+
+
+def matches(text: str, shapes: Sequence[Shape], taken: bytearray) -> Iterator[tuple[str, re.Match[str]]]:
+    """What has one of these shapes, the first of them first, each with its kind; none lies upon another.
+
+    taken: a byte for each character of the text, not 0 where something was found already; what is found is added.
+    """
+    for kind, pattern, accept in shapes:
+        for match in pattern.finditer(text):
+            start, end = match.span()
+            if taken.find(FOUND, start, end) < 0 and (accept is None or accept(match.group())):
+                taken[start:end] = FOUND * (end - start)
+                yield kind, match
 
 
 def masked(value: str) -> str:
@@ -72,6 +79,7 @@ def _phone(text: str) -> bool:
     return 8 <= sum(character.isdigit() for character in text) <= 15
 
 
+FOUND = b"\1"
 _MANY_DIGITS = re.compile(r"[0-9][0-9 .()/-]{5,}[0-9]")
 
 
@@ -98,7 +106,7 @@ _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3
 _CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])")
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
-_TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
+_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
 _PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----")
 
 Look = Callable[[str], bool]

@@ -24,7 +24,6 @@ LARGE_MATRICES = 1.35  # rate of large matrices over that of such small ones, a 
 TRAINING_SHARE = 0.5  # of what bare multiplication reaches (measured: 0.44 to 0.65)
 READING_SHARE = 0.25  # the same of llama.cpp reading a prompt (measured: 195 tokens/s where that is 165 GFLOP/s)
 WRITING_SHARE = 0.25  # of the rate of reading, several answers at once
-NICE_WEIGHT = 1024 / 335  # of an ordinary process against a job's, whose niceness is 5 (Linux's table of weights)
 REMEMBERED = 5
 
 
@@ -83,13 +82,13 @@ def multiplication_flops() -> float:
 def busy() -> float:
     """How many times longer local work takes while the machine is as busy as in the last minute; 1.0 where it is idle.
 
-    A job gives way to other programs: its threads get what these leave, and wait for the slowest among them.
+    Rather too much than too little: at a load of 15 on two cores a run took 5 times longer where this says 8.
     """
     try:
         waiting = os.getloadavg()[0]
     except (AttributeError, OSError):
         return 1.0
-    return 1.0 + NICE_WEIGHT * max(0.0, waiting - 0.2) / cores()
+    return 1.0 + waiting / cores()
 
 
 def cores() -> int:

@@ -21,11 +21,10 @@ from chapeta.files import disk_errors, write_atomic
 from chapeta.skills import settings, versions
 from chapeta.skills.file import SKILL_FILE, Skill, is_name, parse_skill, read_bounded, skill_text
 from chapeta.skills.places import own_dir
-from chapeta.skills.versions import Version
+from chapeta.skills.versions import NOT_TAKEN, Version
 
 DELETED = ".deleted"
 KEPT_S = 30 * 86_400
-NOT_TAKEN = "not taken: the skill had been changed in another window"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from chapeta.files import read_json, write_atomic, write_json
 from chapeta.skills.file import decoded, is_name, read_bounded, skill_name
 
 Kind = Literal["kept", "added", "removed"]
+NOT_TAKEN = "not taken: the skill had been changed in another window"
 MOST_CELLS = 64_000_000  # of the table that two texts are compared in, a bit each
 _RECORD = re.compile(r"(\d{4,9})-[0-9a-f]{8,64}\.json")
 _HASH = re.compile(r"[0-9a-f]{8,64}")
@@ -102,13 +103,16 @@ def compare(before: str, after: str) -> tuple[Line, ...]:
 
 
 def keep(name: str, data: bytes, note: str = "") -> Version:
-    """Adds a version, unless the newest is this text already. To be called by one writer at a time."""
+    """Adds a version, unless the newest is this text already. To be called by one writer at a time.
+
+    A text that was kept because it was not taken is a version of its own when it is taken after all.
+    """
     digest = keep_text(name, data)
     known = _records(name)
     number, newest = max(known, default=(0, None))
     if newest is not None:
         saved_s, kept, old_note, size = _record(newest)
-        if kept == digest:
+        if kept == digest and (old_note != NOT_TAKEN or note == NOT_TAKEN):
             return Version(len(known), digest, saved_s, old_note, size)
     version = Version(len(known) + 1, digest, round(time.time(), 3), note, len(data))
     told = {"sha256": digest, "saved_s": version.saved_s, "note": note, "bytes": len(data)}

@@ -21,6 +21,7 @@ from chapeta.bench.summary import Answered, summarise
 from chapeta.engine.weights import is_local
 from chapeta.errors import BadInput
 from chapeta.examples import datasets
+from chapeta.examples.split import Splits
 from chapeta.examples.task import infer_task
 from chapeta.gateway.door import Gateway
 from chapeta.progress import SILENT, Progress
@@ -52,9 +53,15 @@ class Measure:
 def measure_for(dataset: str, model: str, gateway: Gateway, most_rows: int = MOST_ROWS) -> Measure:
     """What a skill can be measured with. Raises BadInput for too few rows, Missing where dataset or model are not there."""
     gateway.candidate(model)
-    splits = datasets.split(dataset)
+    splits = held_back(dataset, most_rows)
     task = infer_task(splits.train, None, lambda text: gateway.count_tokens(model, text))
-    return Measure(dataset, model, task, splits.test[:most_rows])
+    return Measure(dataset, model, task, splits.test)
+
+
+def held_back(dataset: str, most_rows: int = MOST_ROWS) -> Splits:
+    """A dataset as a run would split it, with so many test rows at most. Raises as `measure_for` does."""
+    splits = datasets.split(dataset)
+    return dataclasses.replace(splits, test=splits.test[:most_rows])
 
 
 def chosen(name: str, numbers: Sequence[int] = ()) -> list[Version]:

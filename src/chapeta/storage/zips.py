@@ -7,7 +7,6 @@ file that claims more than 256 MiB may not be packed tighter than 1:200. `zipfil
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import shutil
 import stat
@@ -16,6 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from chapeta.errors import BadInput
 
@@ -41,9 +41,9 @@ def opened(path: Path, disk: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, 
     Raises BadInput for what is no ZIP, and for one beyond the bounds.
     """
     try:
-        with _Bounded(path.open("rb", buffering=0)) as file:
+        with path.open("rb") as file:
             try:
-                archive = zipfile.ZipFile(file)
+                archive = zipfile.ZipFile(Bounded(file))
             except DAMAGE:
                 raise BadInput(
                     f"{path} is no backup: it is no whole ZIP file.", "Give one of `chapeta backup`."
@@ -108,11 +108,30 @@ def _refusal(info: zipfile.ZipInfo, found: dict[str, zipfile.ZipInfo]) -> str:
     return ""
 
 
-class _Bounded(io.BufferedReader):
-    """Refuses to read much at once, as a hostile table of contents would make zipfile do."""
+class TooLarge(zipfile.BadZipFile):
+    """A ZIP that would have us read more at once than we do."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        most = MOST_READ_BYTES + 1 if size is None or size < 0 else size
-        if most > MOST_READ_BYTES + 1 or len(data := super().read(most)) > MOST_READ_BYTES:
-            raise zipfile.BadZipFile("too large a piece")
+
+class Bounded:
+    """An open file as `zipfile` needs it, of which no more than `most` bytes are read at once.
+
+    zipfile reads the table of contents as one piece, as long as a hostile file says, wherever in the file it says so.
+    """
+
+    def __init__(self, file: BinaryIO, most: int | None = None) -> None:
+        self._file = file
+        self._most = MOST_READ_BYTES if most is None else most
+
+    def read(self, size: int = -1, /) -> bytes:
+        if size > self._most or len(data := self._file.read(self._most + 1 if size < 0 else size)) > self._most:
+            raise TooLarge(f"more than {self._most:,} bytes in one piece")
         return data
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True

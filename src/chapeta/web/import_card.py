@@ -43,7 +43,8 @@ class ImportCard:
             self._folder.classes("full-width")
             self._upload = ui.upload(
                 label="Drop the export here, or press + to choose it", multiple=True, auto_upload=True,
-                on_begin_upload=lambda: self._card.set_visibility(True), on_multi_upload=self._take, on_rejected=lambda: self._fail(TOO_LARGE),
+                on_begin_upload=lambda: self._card.set_visibility(True), on_multi_upload=self._take,
+                on_rejected=lambda: self._fail(TOO_LARGE),
                 max_total_size=MOST_UPLOAD_BYTES, max_files=MOST_FILES,
             ).props("flat").classes("full-width")  # fmt: skip
             self._upload.on("failed", lambda: self._fail("The file did not arrive here. Drop it again."), [])
@@ -115,6 +116,7 @@ class ImportCard:
         self._seen.stop = True
 
     def _fail(self, message: str, remedy: str = "") -> None:
+        self._card.set_visibility(True)
         self._place.clear()
         with self._place, ui.element("div").classes("notice bad").props('role="alert"'):
             ui.label(message).style("overflow-wrap: anywhere")

@@ -16,7 +16,7 @@ from nicegui import helpers
 def remember_signatures() -> None:
     """From now on NiceGUI looks at a function's signature once. Calling it again changes nothing."""
     if not isinstance(helpers.expects_arguments, _Remembered):
-        helpers.expects_arguments = _Remembered(helpers.expects_arguments)
+        helpers.expects_arguments = _Remembered(helpers.expects_arguments)  # type: ignore[assignment]
 
 
 class _Remembered:

@@ -13,6 +13,8 @@ def usd(amount: float | None) -> str:
         return "cost unknown"
     if amount == 0:
         return "free"
+    if amount < 0.00001:
+        return "less than $0.00001"
     if amount < 0.01:
         return f"${amount:.5f}".rstrip("0")
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.3f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -336,3 +337,23 @@ def test_ids_do_not_depend_on_where_the_chat_stands(tmp_path: Path) -> None:
 def test_open_archive_is_closed_after_use(tmp_path: Path) -> None:
     with open_archive(write_json(tmp_path / "a.json", [rome()]), Skips()) as archive:
         assert [member.name for member in archive.members] == ["a.json"]
+
+
+def test_work_does_not_grow_faster_than_the_forks_of_a_hostile_answer(tmp_path: Path) -> None:
+    """A chain of answers with a fork at each, and a message with many pictures: minutes, if it grew with the square."""
+    mapping: dict[str, Json] = {"root": {"parent": None}}
+    above = "root"
+    for number in range(20_000):
+        for side in "ab":
+            message = {"author": {"role": "assistant"}, "content": {"content_type": "text", "parts": ["x"]}}
+            mapping[f"{side}{number}"] = {"parent": above, "message": message}
+        above = f"a{number}"
+    pictures = [{"content_type": "image_asset_pointer", "asset_pointer": f"x://file-{n}"} for n in range(20_000)]
+    content = {"content_type": "multimodal_text", "parts": pictures}
+    mapping["pictures"] = {"parent": None, "message": {"author": {"role": "user"}, "content": content}}
+    (tmp_path / "empty").mkdir()
+    with open_archive(tmp_path / "empty", Skips()) as archive:
+        began = time.process_time()
+        tree = reader.read({"conversation_id": "c", "mapping": mapping}, Assets(archive), Skips())
+    assert len(tree.turns) > 20_000
+    assert time.process_time() - began < 60

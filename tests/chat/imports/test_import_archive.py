@@ -142,11 +142,24 @@ def test_an_encrypted_file_is_named(tmp_path: Path) -> None:
     assert "c.json: encrypted" in refused(tmp_path / "a.zip").message
 
 
-def test_a_table_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    data = bytearray(write_zip(tmp_path / "a.zip", {"c.json": [rome()]}).read_bytes())
-    struct.pack_into("<L", data, data.rindex(b"PK\x05\x06") + 12, module.MOST_DIRECTORY_BYTES + 1)
-    (tmp_path / "a.zip").write_bytes(data)
-    assert "too many files" in refused(tmp_path / "a.zip").message
+@pytest.mark.parametrize("stated", ["plainly", "as ZIP64", "twice"])
+def test_a_table_that_is_too_large_is_not_read(stated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the file says how large its table is: zipfile believes the ZIP64 record, whatever the plain end says."""
+    path = write_zip(tmp_path / "a.zip", {f"{number}.json": [] for number in range(200)})
+    data = path.read_bytes()
+    place = data.rindex(b"PK\x05\x06")
+    end = bytearray(data[place:])
+    entries, size, start = struct.unpack_from("<HLL", end, 10)
+    if stated == "as ZIP64":
+        record = struct.pack("<4sQHHLLQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, entries, entries, size, start)
+        end[:0] = record + struct.pack("<4sLQL", b"PK\x06\x07", 0, place, 1)
+        struct.pack_into("<HHLL", end, len(end) - 14, 1, 1, 46, start)
+    if stated == "twice":
+        struct.pack_into("<4s", end, 4, b"PK\x05\x06")  # in the numbers of disks, which nobody reads
+    path.write_bytes(data[:place] + end)
+    assert len(zipfile.ZipFile(path).namelist()) == 200
+    monkeypatch.setattr(module, "MOST_DIRECTORY_BYTES", 8192)
+    assert "too many files" in refused(path).message
 
 
 @pytest.mark.parametrize("streamed", [False, True])

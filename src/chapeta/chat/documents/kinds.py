@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from chapeta.chat.pictures import image_type
 from chapeta.errors import BadInput
+from chapeta.storage.zips import Bounded
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -15,6 +16,7 @@ PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentatio
 HTML = "text/html"
 TEXT = "text/plain"
 
+MOST_TABLE_BYTES = 1 << 20  # of a ZIP's contents: some ten thousand parts
 # the part of a zip archive that makes it a document
 _PARTS = {"word/document.xml": DOCX, "xl/workbook.xml": XLSX, "xl/workbook.bin": XLSX, "ppt/presentation.xml": PPTX}
 _NAMES = {
@@ -63,7 +65,7 @@ def _archive(name: str, data: bytes) -> str:
     import zipfile
 
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(Bounded(io.BytesIO(data), MOST_TABLE_BYTES)) as archive:
             entries = set(archive.namelist())
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeDecodeError):
         raise BadInput(f"{name} is damaged or cut short.", "Get the file again, or save it anew.") from None

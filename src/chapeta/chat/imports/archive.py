@@ -19,6 +19,7 @@ from typing import BinaryIO, Protocol, cast
 from chapeta.chat.imports.cut_zip import cut_members, open_cut
 from chapeta.chat.imports.tree import Skips
 from chapeta.errors import BadInput
+from chapeta.storage.zips import Bounded, TooLarge
 
 EXPECTED = "Give the ZIP of a ChatGPT or Claude export, its folder, its conversations.json, or our own JSON export."
 MOST_FILES = 200_000
@@ -172,23 +173,11 @@ class CutZip:
 
 def _zip(path: Path, file: BinaryIO, skips: Skips) -> Archive:
     try:
-        if _directory_bytes(file) > MOST_DIRECTORY_BYTES:
-            raise BadInput(f"{path} holds too many files for an export.", EXPECTED)
-        return Zip(path, zipfile.ZipFile(file), skips)
+        return Zip(path, zipfile.ZipFile(Bounded(file, MOST_DIRECTORY_BYTES)), skips)
+    except TooLarge:
+        raise BadInput(f"{path} holds too many files for an export.", EXPECTED) from None
     except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError):
         return CutZip(path, file, skips)
-
-
-def _directory_bytes(file: BinaryIO) -> int:
-    """The size of a ZIP's table as its end states it (APPNOTE 4.3.16); 0 where there is no end."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 65_557))
-    tail = file.read()
-    place = tail.rfind(b"PK\x05\x06")
-    if place < 0 or len(tail) - place < 22:
-        return 0
-    stated = int(struct.unpack_from("<L", tail, place + 12)[0])
-    return stated if stated != 0xFFFFFFFF else size  # ZIP64 states it elsewhere; the file itself is a bound
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:

@@ -122,6 +122,9 @@ class _Walk:
         return run
 
     def _repeat(self, run: Run, length: int) -> list[Content]:
+        """The beginning of an answer once more, until so much was repeated that the export cannot be meant so."""
+        if self._repeated > MOST_REPEATED:
+            return []
         prefix = run.contents[:length]
         self._repeated += sum(len(part.text) + len(part.reasoning) for part in prefix) + length
         return prefix if self._repeated <= MOST_REPEATED else []

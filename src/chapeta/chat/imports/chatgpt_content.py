@@ -118,15 +118,16 @@ def _canvas(call: str, recipient: str) -> tuple[str, str, str]:
 
 def _files(body: Json, about: Json) -> tuple[tuple[File, ...], bool]:
     """The files that a message names, and whether voice was among them."""
-    found = [File(clean(given.get("id")), given) for given in dicts(about.get("attachments"))]
+    found: dict[str, File] = {}
+    for given in dicts(about.get("attachments")):
+        found.setdefault(clean(given.get("id")), File(clean(given.get("id")), given))
     voice = False
     for part in dicts(body.get("parts")):
         voice = voice or part.get("content_type") in VOICE
         if part.get("content_type") == "image_asset_pointer":
             pointer = clean(part.get("asset_pointer")).rpartition("://")[2]
-            if not any(file.pointer == pointer for file in found):
-                found.append(File(pointer, {"size": part.get("size_bytes")}))
-    return tuple(file for file in found if file.pointer), voice
+            found.setdefault(pointer, File(pointer, {"size": part.get("size_bytes")}))
+    return tuple(file for pointer, file in found.items() if pointer), voice
 
 
 def _without_citations(text: str, about: Json) -> str:

@@ -166,11 +166,11 @@ def _form() -> Callable[[], Asked]:
     with ui.row().classes("w-full gap-2 no-wrap"):
         usd = ui.number("Budget in USD", min=0, step=1).props("outlined dense clearable").style("flex: 1 1 160px")
         period = ui.select(PERIODS, value="month").props('outlined dense aria-label="A budget of what time"')
-        period.style("flex: 1 1 120px")
+        period.style("flex: 1 1 0; min-width: 0")
     with ui.row().classes("w-full gap-2 no-wrap"):
-        rate = ui.input("Calls", placeholder="60/min").props("outlined dense").style("flex: 1 1 160px")
+        rate = ui.input("Calls", placeholder="60/min").props("outlined dense").style("flex: 1 1 0; min-width: 0")
         ends = ui.select(ENDS, value="", label="It ends", new_value_mode="add-unique", with_input=True)
-        ends.props('outlined dense hint="or a date: 2027-01-01"').style("flex: 1 1 120px")
+        ends.props('outlined dense hint="or a date: 2027-01-01"').style("flex: 1 1 0; min-width: 0")
     models = ui.input("Models", placeholder="openrouter/*,support-triage").props("outlined dense").classes("w-full")
     models.props('hint="Patterns between commas; empty: all"')
 

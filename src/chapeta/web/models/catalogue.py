@@ -124,7 +124,12 @@ class Catalogue:
         self._table.clear()
         with self._table, ui.element("table").classes("grid-table"):
             with ui.element("thead"), ui.element("tr"):
-                for name, kind in (("Model", ""), ("Context", "num"), ("USD per million tokens", "num"), ("Takes", "")):
+                for name, kind in (
+                    ("Model", ""),
+                    ("Context", "num"),
+                    ("USD per M tokens", "num"),
+                    ("Takes", "wide-only"),
+                ):
                     with ui.element("th").classes(kind).props("scope=col"):
                         ui.label(name)
             with ui.element("tbody"):
@@ -136,7 +141,7 @@ class Catalogue:
 
 def _line(line: ModelInfo, is_ready: bool) -> None:
     with ui.element("tr"):
-        with ui.element("td").style("min-width: 180px"):
+        with ui.element("td").style("min-width: 150px"):
             _name(line.id)
             about = [line.name, "" if is_ready else "needs a key", f"retires {line.retires}" if line.retires else ""]
             ui.label(" · ".join(part for part in about if part)).classes("small muted")
@@ -144,7 +149,7 @@ def _line(line: ModelInfo, is_ready: bool) -> None:
             ui.label(words.tokens(line.context_tokens) if line.context_tokens else "")
         with ui.element("td").classes("num"):
             ui.label(words.price(line.price))
-        with ui.element("td"):
+        with ui.element("td").classes("wide-only"):
             ui.label(", ".join(line.inputs)).classes("small muted")
 
 

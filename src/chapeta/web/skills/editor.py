@@ -102,7 +102,7 @@ async def _own(entry: Entry, source: str, sha256: str) -> None:
         ui.button("Talk with it", icon="chat", on_click=talk).props("flat no-caps")
         ui.button("Delete", on_click=delete).props("flat no-caps")
     text.on("keydown.ctrl.s.prevent", save)
-    history = History(name, back)
+    history = History(name, lambda: based_on[0], back)
     scores = Scores(name)
     await history.draw()
     await scores.begin()

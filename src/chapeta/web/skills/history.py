@@ -20,10 +20,12 @@ Back = Callable[[str, str], None]  # the text that is the newest again, and its 
 
 
 class History:
-    """The list of versions on a page. back: called when an earlier version became the newest."""
+    """The list of versions on a page. in_use: gives the hash of the text that is there now; back: called when an earlier
+    version became the newest.
+    """
 
-    def __init__(self, name: str, back: Back) -> None:
-        self._name, self._back = name, back
+    def __init__(self, name: str, in_use: Callable[[], str], back: Back) -> None:
+        self._name, self._in_use, self._back = name, in_use, back
         self._shown = STEP
         ui.html("<h2>Versions</h2>", sanitize=False)
         self._place = ui.column().classes("w-full gap-1")
@@ -41,24 +43,25 @@ class History:
                 ui.label("None yet: each save is one.").classes("muted")
                 return
             with ui.element("div").classes("card").style("padding: 4px 8px"):
+                used = next((one for one in reversed(found) if one.sha256 == self._in_use()), found[-1])
                 for one in reversed(found[-self._shown :]):
-                    self._line(one, found[-1])
+                    self._line(one, used)
             if len(found) > self._shown:
                 ui.button("Earlier ones", on_click=self._more).props("flat dense no-caps").classes("self-start")
 
-    def _line(self, one: Version, newest: Version) -> None:
+    def _line(self, one: Version, used: Version) -> None:
         with ui.element("div").classes("provider").props(f'role=group aria-label="Version {one.number}"'):
             with ui.row().classes("items-center gap-2").style("flex: 1 1 200px"):
                 ui.label(str(one.number)).classes("mono text-weight-medium")
                 ui.label(words.when(one.saved_s)).classes("small muted")
-                ui.label("in use" if one == newest else "").classes("small good")
+                ui.label("in use" if one == used else "").classes("small good")
                 ui.label(one.note).classes("small muted")
             with ui.row().classes("gap-1"):
                 _small("Look", partial(self._look, one))
                 if one.number > 1:
                     _small("What changed", partial(self._diff, one.number - 1, one.number))
-                if one != newest:
-                    _small("Against now", partial(self._diff, one.number, newest.number))
+                if one != used:
+                    _small("Against now", partial(self._diff, one.number, used.number))
                     _small("Back to this", partial(self._restore, one.number))
 
     async def _more(self) -> None:

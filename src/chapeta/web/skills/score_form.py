@@ -9,6 +9,7 @@ from nicegui import ui
 
 from chapeta import config
 from chapeta.bench.answers import AnswerStore
+from chapeta.engine.weights import is_local
 from chapeta.errors import ChapetaError
 from chapeta.examples import datasets
 from chapeta.gateway.door import Gateway
@@ -53,6 +54,8 @@ def plan(asked: Asked) -> Planned:
     """What it would take, before anything is asked. Raises ChapetaError where it cannot be done. Blocks."""
     which = score_skill.chosen(asked.name, numbers(asked))
     with Gateway() as gateway, AnswerStore(config.home() / "answers.sqlite") as store:
+        if is_local(gateway.candidate(asked.model).model):  # to count as it does, it would have to be loaded
+            return Planned(len(score_skill.held_back(asked.dataset).test), len(which), Estimate(0, 0.0, ()))
         measure = score_skill.measure_for(asked.dataset, asked.model, gateway)
         price = score_skill.price(asked.name, which, measure, gateway, store)
     return Planned(len(measure.rows), len(which), price)

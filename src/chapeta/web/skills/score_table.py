@@ -10,7 +10,6 @@ from chapeta.skills.scores import Score
 from chapeta.skills.versions import Version
 from chapeta.web import words
 
-
 HEADS = (
     ("Version", ""), ("Score", "num"), ("95 % interval", "num"), ("", "wide-only"), ("Tokens in", "num wide-only"),
     ("USD / 1,000", "num wide-only"),

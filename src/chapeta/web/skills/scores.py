@@ -10,7 +10,6 @@ from chapeta.errors import ChapetaError
 from chapeta.jobs import Job, Watch, cancel, jobs, watch
 from chapeta.skills import library
 from chapeta.skills.scores import scores, series
-from chapeta.web.frame import say
 from chapeta.web.services import thread
 from chapeta.web.skills.score_form import KIND, Form
 from chapeta.web.skills.score_table import score_table
@@ -81,15 +80,15 @@ class Scores:
             timer = ui.timer(LOOK_S, look)
 
     async def _over(self, now: Watch) -> None:
-        self._work.clear()
-        if now.job.status == "failed":
-            with self._work, ui.element("div").classes("notice bad"):
-                ui.label(now.job.state.error or "It failed.")
-                ui.label(now.job.state.remedy).classes("small muted")
-        elif now.job.status == "cancelled":
-            with self._table:
-                say("Cancelled. Answers that came are kept.", "info")
         await self.draw()
+        self._work.clear()  # last: with it the timer goes in which this runs
+        with self._work:
+            if now.job.status == "failed":
+                with ui.element("div").classes("notice bad"):
+                    ui.label(now.job.state.error or "It failed.")
+                    ui.label(now.job.state.remedy).classes("small muted")
+            elif now.job.status == "cancelled":
+                ui.label("Cancelled. Answers that came are kept.").classes("small muted")
 
 
 def _told(now: Watch) -> tuple[str, float]:

@@ -87,7 +87,7 @@ def _line(choice: Choice, one: Planned, changed: Then) -> None:
             ui.label(one.name).classes("text-weight-medium")
             ui.label(one.why_not or ABOUT.get(one.name, "")).classes("small warn" if one.why_not else "small muted")
         with ui.element("td").classes("num"):
-            ui.label("" if one.why_not else between(*range_of(one.seconds)))
+            ui.label("" if one.why_not else between(*range_of(one.seconds))).classes("no-wrap")
             ui.label("" if one.why_not else words.usd(one.usd)).classes("small muted")
 
 

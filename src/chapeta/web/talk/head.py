@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -12,6 +13,7 @@ from chapeta.chat.types import Spent
 from chapeta.chat.window import Meter, default_room, measure
 from chapeta.errors import ChapetaError
 from chapeta.web import choices, words
+from chapeta.web.ask import ask
 from chapeta.web.services import thread
 from chapeta.web.talk import send
 from chapeta.web.talk.chat_menu import draw_menu
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from chapeta.web.talk.view import Talk
 
 DAY_S = 86_400
+MORE = "expand_more"
 COLOURS = {
     "skill": "#7a5ea8", "summary": "#8a8478", "history": "var(--c-accent)", "documents": "#b9770e", "images": "#b9770e",
     "question": "#2f7d32", "room": "color-mix(in srgb, var(--c-text) 18%, transparent)",
@@ -30,40 +33,36 @@ COLOURS = {
 
 
 class Head:
-    """Drawn anew whenever something changes that it shows."""
+    """What can be pressed stays where it is; what it says, and the figures, follow the chat."""
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
         self.ways: ui.element
-        self._row = ui.element("div").classes("talk-head").props('role="toolbar" aria-label="This chat"')
+        with ui.element("div").classes("talk-head").props('role="toolbar" aria-label="This chat"'):
+            self._model, self._model_name = _picker(MORE, lambda: pick_model(talk.choose_model))
+            self._skill, self._skill_name = _picker("auto_stories", lambda: pick_skill(talk.choose_skill, talk.skill))
+            ask("context-window")
+            ui.element("div").classes("spread")
+            self._figures = ui.element("div").classes("talk-figures")
+            self._menu = ui.element("div")
 
     async def draw(self) -> None:
         talk = self._talk
         measured = await self._measure()
         spent = await thread(talk.services.chats.spent, talk.chat.id) if talk.chat else Spent()
         today = await thread(talk.services.chats.spent_since, time.time() // DAY_S * DAY_S) if spent.calls else Spent()
-        self._row.clear()
-        with self._row:
-            with (
-                ui.button(on_click=lambda: pick_model(talk.choose_model), color=None)
-                .props(f'flat no-caps dense aria-label="Model: {talk.model}"')
-                .classes("text-current q-px-sm")
-            ):
-                ui.label(talk.model).classes("ellipsis").style("max-width: 22em")
-                ui.icon("expand_more").classes("muted")
-            with (
-                ui.button(on_click=lambda: pick_skill(talk.choose_skill, talk.skill), color=None)
-                .props("flat no-caps dense")
-                .classes("text-current q-px-sm")
-            ):
-                ui.icon("auto_stories").classes("muted q-mr-xs").style("font-size: 18px")
-                ui.label(f"/{talk.skill}" if talk.skill else "No skill").classes("" if talk.skill else "muted")
-            ui.element("div").classes("spread")
+        self._model_name.text = talk.model
+        self._model.props(f'aria-label="Model: {talk.model}"')
+        self._skill_name.text = f"/{talk.skill}" if talk.skill else "No skill"
+        self._skill_name.classes(remove="muted") if talk.skill else self._skill_name.classes("muted")
+        self._figures.clear()
+        with self._figures:
             if measured is not None:
                 draw_meter(measured[0])
             if spent.calls:
                 draw_cost(spent, today)
-            if talk.chat is not None:
+        if talk.chat is not None and not self._menu.default_slot.children:
+            with self._menu:
                 draw_menu(talk)
         self.ways.clear()
         if measured is not None:
@@ -81,6 +80,17 @@ class Head:
         except ChapetaError:
             return None
         return measure(made, known.context_tokens, default_room(known.context_tokens)), made
+
+
+def _picker(icon: str, pick: Callable[[], Awaitable[None]]) -> tuple[ui.button, ui.label]:
+    """A button that shows what is chosen, and the label that says it."""
+    with ui.button(on_click=pick, color=None).props("flat no-caps dense").classes("text-current q-px-sm") as button:
+        if icon != MORE:
+            ui.icon(icon).classes("muted q-mr-xs").style("font-size: 18px")
+        name = ui.label().classes("ellipsis").style("max-width: 22em")
+        if icon == MORE:
+            ui.icon(icon).classes("muted")
+    return button, name
 
 
 def draw_cost(chat: Spent, today: Spent) -> None:

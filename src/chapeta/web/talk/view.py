@@ -26,6 +26,7 @@ from chapeta.web.talk.xray import show_xray
 
 Given = ParamSpec("Given")
 FIRST = 30  # turns that are drawn at once; as many earlier ones whenever they are asked for
+FIRST_CHARACTERS = 20_000  # of all of them; long ones fill the window many times over, and take their time to build
 CHANGES_S = 1.0  # how often other tabs' changes are looked for
 
 
@@ -69,11 +70,14 @@ class Talk:
                 return
             self.model, self.skill = self.chat.model or self.model, self.chat.skill
         self._look = ui.timer(LOOK_S, self._show_more, active=False)
-        await self.draw()
+        self._many = await self._how_many()
+        await self.draw(measured=False)
+        if self.chat is not None:
+            ui.timer(0, self._measure, once=True)  # what would be sent is built once the page is there
         ui.timer(CHANGES_S, self._follow_others)
 
-    async def draw(self) -> None:
-        """What is shown follows the store; what has not changed is not touched."""
+    async def draw(self, measured: bool = True) -> None:
+        """What is shown follows the store; what has not changed is not touched. measured: with how full the window is."""
         async with self._drawing:
             chat = self.chat
             self._seen = self.services.live.changes(chat.id) if chat else 0
@@ -82,7 +86,7 @@ class Talk:
             await self._column.show(self.shown)
             self._look.active = bool(self._column.coming)
             self.composer.busy(self._asking or self._look.active)
-            await self.head.draw()
+            await self.head.draw(measured)
 
     async def send(self, text: str) -> None:
         """A message of the user's: it is kept, then answered."""
@@ -158,6 +162,17 @@ class Talk:
         if self.chat is not None:
             self.chat = await thread(self.services.chats.get, self.chat.id)
             self.model, self.skill = self.chat.model or self.model, self.chat.skill
+
+    async def _measure(self) -> None:
+        async with self._drawing:
+            await self.head.measure()
+
+    async def _how_many(self) -> int:
+        """Turns to show at first."""
+        tip = self.chat.tip_id if self.chat else None
+        if tip is None:
+            return FIRST
+        return len(await thread(self.services.chats.branch, tip, limit=FIRST, characters=FIRST_CHARACTERS))
 
     async def _earlier(self) -> None:
         self._many += FIRST

@@ -92,6 +92,4 @@ def _piece(piece: Piece, turn: Turn, exact: bool) -> None:
 
 
 def _usd(amount: float | None) -> str:
-    if amount is None:
-        return "price unknown"
-    return "less than $0.00001" if 0 < amount < 0.00001 else words.usd(amount)
+    return "price unknown" if amount is None else words.usd(amount)

@@ -34,10 +34,10 @@ def budgets(found: Sequence[BudgetUse], services: Services, again: Again) -> Non
 def _bar(use: BudgetUse, services: Services, again: Again) -> None:
     kind = "bad" if use.share >= 1 else "warn" if use.share >= SOON else ""
     with ui.column().classes("w-full gap-1"):
-        with ui.row().classes("w-full items-center gap-2"):
-            ui.label(use.key).classes("text-weight-medium").style("overflow-wrap: anywhere")
-            ui.label(told(use)).classes(f"small {kind or 'muted'}")
-            ui.element("div").classes("spread")
+        with ui.row(wrap=False).classes("w-full items-center gap-2"):
+            with ui.column().classes("gap-0").style("flex: 1 1 0; min-width: 0"):
+                ui.label(use.key).classes("text-weight-medium").style("overflow-wrap: anywhere")
+                ui.label(told(use)).classes(f"small {kind or 'muted'}")
             change = ui.button("Change", on_click=partial(_change, use, services, again))
             change.props(f'flat dense no-caps aria-label="Change the budget of {use.key}"')
         colour = {"bad": "negative", "warn": "warning", "": "primary"}[kind]

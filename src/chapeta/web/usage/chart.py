@@ -48,8 +48,8 @@ def _options(days: OverTime, name: Callable[[str], str], unit: str) -> dict[str,
     return {
         "grid": {"left": 8, "right": 8, "top": 34, "bottom": 4, "containLabel": True},
         "legend": {"type": "scroll", "top": 0, "left": 0, "textStyle": {"color": GREY}, "itemWidth": 12, "itemHeight": 12},
-        "xAxis": {"type": "category", "data": list(days.days), "axisTick": {"show": False}},
-        "yAxis": {"type": "value", "splitLine": {"lineStyle": {"opacity": 0.25}}},
+        "xAxis": {"type": "category", "data": list(days.days), "axisTick": {"show": False}, "axisLabel": {"color": GREY}},
+        "yAxis": {"type": "value", "splitLine": {"lineStyle": {"opacity": 0.25}}, "axisLabel": {"color": GREY}},
         "tooltip": {"trigger": "axis", "confine": True, "renderMode": "richText"},  # names are text, never markup
         "animation": False,
         "series": series,
