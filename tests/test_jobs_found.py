@@ -80,6 +80,7 @@ def test_a_dropped_file_is_kept_once_under_its_name(home: Path, tmp_path: Path) 
     other = keep(given, "My déjà-vu (2).csv")
     assert other != kept and kept.read_text() == "text,label\na,b\n"
     assert keep(given, "...").parent == folder()
+    assert not [file for file in folder().iterdir() if file.name.startswith(".")]
     assert keep(given, "rows.jsonl.gz").name.endswith(".jsonl.gz")
     assert run_name("語.csv") == "run"
 

@@ -64,7 +64,7 @@ def _read_upwards(app: App, context: BrowserContext, chat: str) -> dict[str, flo
         found.setdefault("first", found["last"])
         window.it.wait_for_timeout(500)  # what comes in over several frames
         found["come"] = max(found["come"], window.seen()["longest"])
-    assert _earliest(window) <= LONG_TURNS - 30 * (UPWARDS + 1)
+    assert _earliest(window) <= LONG_TURNS - 30 * UPWARDS
     window.close()
     return found
 

@@ -21,9 +21,10 @@ from typing import Any
 
 from chapeta import config
 from chapeta.errors import BadInput
-from chapeta.files import write_atomic
+from chapeta.files import disk_errors, write_atomic
 
 GRACE_S = 3.0
+LOADING_S = 15.0  # on a slow and busy machine
 # python-engineio loads them for its clients, which we do not use, and does without: a quarter of the time that the app takes
 # to load
 NEVER_USED = ("aiohttp", "requests")
@@ -39,14 +40,14 @@ class Opening:
 
 
 def is_running(how: Opening) -> bool:
-    """Whether an app of ours answers at the address already."""
+    """Whether an app of ours answers at the address already; one that is still loading listens, and is waited for."""
     import http.client
 
-    connection = http.client.HTTPConnection(how.host, how.port, timeout=2)
+    connection = http.client.HTTPConnection(how.host, how.port, timeout=LOADING_S)
     try:
         connection.request("GET", "/health")
         return NAME in connection.getresponse().read(1000)
-    except OSError:
+    except (OSError, http.client.HTTPException):  # nobody is there, or another program
         return False
     finally:
         connection.close()
@@ -60,6 +61,8 @@ def serve(how: Opening, started: Callable[[str], None], warn: Callable[[str], No
     listening = _listen(how)
     address = f"http://{how.host}:{listening.getsockname()[1]}"
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(config.home() / "pages"))  # read when NiceGUI is imported
+    with disk_errors(config.home()):
+        config.home().mkdir(parents=True, exist_ok=True, mode=0o700)  # chats and datasets are nobody else's business
     write_atomic(config.home() / ".app", address + "\n", mode=0o600)  # also: the data directory can be written
     gc.disable()  # until all is loaded: it would look through what stays anyway
     with contextlib.closing(listening):

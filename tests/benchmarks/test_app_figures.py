@@ -67,16 +67,18 @@ def test_parts_are_chosen_by_letter(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no part z" in capsys.readouterr().err
 
 
-def test_the_filled_database_is_one_that_the_app_can_show(tmp_path: Path) -> None:
-    from made import END, LONG_CHARACTERS, LONG_TURNS, fill
+def test_the_filled_database_is_one_that_the_app_can_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import made
+    from made import END, LONG_CHARACTERS, fill
 
+    monkeypatch.setattr(made, "LONG_TURNS", 10)
     with open_database(f"sqlite:///{tmp_path / 'filled.sqlite'}") as database:
         fill(database, chat_count=4, turn_count=12, long_chats=1)
         chats = Chats(database)
         assert len(chats.page()) == 5
         assert len(chats.branch(chats.get("c3").tip_id or "")) == 3
         newest = chats.branch(chats.get("long0").tip_id or "", limit=2)
-        assert [turn.text.endswith(f"{END}{LONG_TURNS - 2 + number}") for number, turn in enumerate(newest)] == [
+        assert [turn.text.endswith(f"{END}{8 + number}") for number, turn in enumerate(newest)] == [
             True,
             True,
         ]

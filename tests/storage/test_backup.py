@@ -286,6 +286,23 @@ def test_bombs_are_refused_before_they_unpack(
             restore_from(database, made(tmp_path / "d.zip", {"skills/a/x": b"x"}))
 
 
+def test_many_small_files_that_are_a_bomb_together_are_refused(
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zips, "FREE_BYTES", 1 << 20)
+    files = {f"datasets/{number}.jsonl": bytes(1 << 19) for number in range(4)}
+    with open_database() as database, pytest.raises(BadInput, match="packed tighter than 1:200"):
+        restore_from(database, made(tmp_path / "a.zip", files))
+
+
+def test_what_lists_show_is_shortened(empty_home: Path, tmp_path: Path) -> None:
+    chat = chat_row(title="t" * 100_000, folder="f" * 100_000, tags=["g" * 100_000])
+    with open_database() as database:
+        restore_from(database, made(tmp_path / "a.zip", {"chats.jsonl": lines(chat)}))
+        (found,) = Chats(database).page()
+        assert (len(found.title), len(found.folder), [len(tag) for tag in found.tags]) == (500, 500, [60])
+
+
 def test_a_table_of_contents_beyond_the_bound_is_not_read(
     empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chapeta.chat.types import Status
 
 SAVE_EVERY_S = 0.5
+TRY_AGAIN_S = 1.0  # to keep the end of an answer, where the database refuses
 LENGTH: Json = {
     "code": "length",
     "message": "The answer reached its limit of tokens.",
@@ -45,6 +46,7 @@ class Running:
         self.status: Status = "streaming"
         self.error: Json | None = None
         self.record: Record | None = None
+        self.ended = False  # nothing more will come; it is about to be kept
         self.done = asyncio.Event()
         self._pieces: list[str] = []
         self._thoughts: list[str] = []
@@ -83,6 +85,7 @@ class Live:
         self._chats = chats
         self._running: dict[str, tuple[Running, asyncio.Task[None]]] = {}
         self._changes: Counter[str] = Counter()
+        self._closing = False
 
     def changes(self, chat_id: str) -> int:
         """Moves on whenever a chat has changed, so that every page that shows it can look."""
@@ -113,15 +116,18 @@ class Live:
             running, task = found
             if running.status == "streaming":
                 running.status = "stopped"
-            task.cancel()
+            if not running.ended:
+                task.cancel()
             await running.done.wait()
 
     async def close(self) -> None:
         """Ends all answers: they were cut."""
+        self._closing = True
         for running, task in list(self._running.values()):
             if running.status == "streaming":
                 running.status = "cut"
-            task.cancel()
+            if not running.ended:
+                task.cancel()
         await asyncio.gather(*(running.done.wait() for running, _ in list(self._running.values())))
 
     async def _answer(self, running: Running, body: Json) -> None:
@@ -134,13 +140,14 @@ class Live:
             logging.getLogger(__name__).exception("answer %s", running.turn_id)
             running.fail({"message": "Chapeta failed at this answer.", "remedy": "Please report it."})
         finally:
+            running.ended = True
             if running.status == "streaming":
                 running.status = "done"
             saving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await saving
             try:
-                await self._save(running)
+                await self._keep(running)
             finally:
                 self._running.pop(running.turn_id, None)
                 self.changed(running.chat_id)
@@ -178,8 +185,13 @@ class Live:
                 with contextlib.suppress(ChapetaError):  # a locked database: the next time, or the end, says so
                     await asyncio.to_thread(self._chats.update, running.turn_id, text=running.text)
 
-    async def _save(self, running: Running) -> None:
-        """The end of an answer, with what it took."""
+    async def _keep(self, running: Running) -> None:
+        """Saves the end of an answer: as soon as the database lets it; a program that ends does not wait for that."""
+        while not await self._save(running) and not self._closing:
+            await asyncio.sleep(TRY_AGAIN_S)
+
+    async def _save(self, running: Running) -> bool:
+        """The end of an answer, with what it took; False where the database refuses, as one that is locked or full."""
         call, usd = running.record.call() if running.record is not None else (None, None)
         usd = usd + running.spent_usd if usd is not None and running.spent_usd is not None else None
         try:
@@ -192,7 +204,9 @@ class Live:
                 first_token_ms=call.first_token_ms if call else None,
             )  # fmt: skip
         except ChapetaError as error:
-            running.fail({"message": f"The answer could not be kept: {error.message}", "remedy": error.remedy})
+            logging.getLogger(__name__).warning("an answer could not be kept: %s", error)
+            return False
+        return True
 
 
 def told(fault: Fault) -> Json:

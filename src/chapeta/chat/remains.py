@@ -12,6 +12,7 @@ from chapeta.storage.tables import attachments, chat_tags, chats, contents, requ
 
 KEPT_DAYS = 30
 DAY_S = 86400
+AT_ONCE = 100  # chats that are removed in one transaction
 
 
 def spent(connection: Connection, condition: ColumnElement[bool]) -> Spent:
@@ -32,14 +33,15 @@ def end_streaming(connection: Connection) -> list[str]:
 
 
 def purge(database: Database, kept_days: float = KEPT_DAYS) -> int:
-    """Removes chats that were deleted so long ago, one a transaction; returns how many."""
+    """Removes chats that were deleted so long ago, some at a time; returns how many."""
     before = time.time() - kept_days * DAY_S
     with database.read() as connection:
         old = list(connection.execute(select(chats.c.id).where(chats.c.deleted_at < before)).scalars())
-    for chat_id in old:
+    for start in range(0, len(old), AT_ONCE):
         with database.write() as connection:
-            held = select(chats.c.id).where(chats.c.id == chat_id, chats.c.deleted_at < before).with_for_update()
-            if connection.execute(held).first() is not None:  # nobody has brought it back meanwhile
+            some = chats.c.id.in_(old[start : start + AT_ONCE])
+            held = select(chats.c.id).where(some, chats.c.deleted_at < before).with_for_update()
+            for chat_id in connection.execute(held).scalars().all():  # nobody has brought these back meanwhile
                 _remove(connection, chat_id)
     return len(old)
 

@@ -12,6 +12,7 @@ import sys
 import threading
 
 from chapeta.cli import options
+from chapeta.errors import BadInput
 
 PORT = 8485
 
@@ -44,13 +45,23 @@ def run(arguments: argparse.Namespace) -> None:
         from chapeta.cli.window import browser
 
         browser()  # says now, not later, if there is none
-    if how.port and is_running(how):
+
+    def is_open() -> bool:
+        if not how.port or not is_running(how):
+            return False
         address = f"http://{how.host}:{how.port}"
         print(f"The app is open already: {address}")
         if not arguments.no_browser:
             _show(address, arguments.native)
+        return True
+
+    if is_open():
         return
-    serve(how, started, warn)
+    try:
+        serve(how, started, warn)
+    except BadInput:
+        if not is_open():  # two that were started at once, of which the other has got the port
+            raise
 
 
 def _show(address: str, native: bool) -> None:

@@ -10,7 +10,7 @@ import unicodedata
 from pathlib import Path
 
 from chapeta import config
-from chapeta.files import disk_errors, sha256
+from chapeta.files import replacing, sha256
 from chapeta.jobs.store import jobs
 
 MOST_NAME = 40
@@ -29,12 +29,9 @@ def keep(file: Path, name: str) -> Path:
     stem, ending = _parts(name)
     mark = sha256(file)[:8]
     place = folder() / f"{stem}-{mark}{ending}"
-    with disk_errors(place):
-        if not place.exists():
-            folder().mkdir(parents=True, exist_ok=True)
-            partial = place.with_name(f".{place.name}.partial")
-            shutil.copyfile(file, partial)
-            partial.replace(place)
+    if not place.exists():
+        with file.open("rb") as dropped, replacing(place) as kept:
+            shutil.copyfileobj(dropped, kept)
     return place
 
 

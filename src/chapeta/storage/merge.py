@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table, select, text
+from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table, select, text, tuple_
 
 from chapeta.storage import values, words
 from chapeta.storage.calls import COLUMNS, cleaned, insert_calls
@@ -34,7 +34,8 @@ from chapeta.types import Json
 
 MOST_AT_ONCE = 500  # rows
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-MOST_TAGS = 50
+MOST_TAGS, MOST_TAG, MOST_SHORT = 50, 60, 500
+SHORT = ("title", "folder", "model", "skill", "skill_version", "name", "media_type")  # are shown in lists
 ONE_OF = {
     turns.c.role: ("user", "assistant"),
     turns.c.status: ("done", "streaming", "stopped", "failed", "cut"),
@@ -117,14 +118,16 @@ def _value(column: Any, given: Any) -> Any:
         return values.amount(given, MOST_USD if column.name == "usd" else 1e15)
     if isinstance(column.type, LargeBinary):
         return given if isinstance(given, bytes) else None
-    return values.text(given) if isinstance(given, str) else None
+    if not isinstance(given, str):
+        return None
+    return values.text(given[:MOST_SHORT] if column.name in SHORT else given)
 
 
 def _chat(row: Json, given: Json) -> Json | None:
     tags = given.get("tags", [])
     if not isinstance(tags, list) or len(tags) > MOST_TAGS or not all(isinstance(t, str) and t for t in tags):
         return None
-    return {**row, "tags": list(dict.fromkeys(map(values.text, tags)))}
+    return {**row, "tags": list(dict.fromkeys(values.text(tag[:MOST_TAG]) for tag in tags))}
 
 
 def _turn(row: Json, _: Json) -> Json | None:
@@ -204,7 +207,8 @@ FITS: dict[Table, Callable[[Connection, list[Json]], list[Json]]] = {
 def _new(connection: Connection, table: Table, sound: list[Json]) -> list[Json]:
     """The rows that are not here, each once. What is in `chat_contents` is named by its chat and its id."""
     if table is contents:
-        here = select(contents.c.chat_id, contents.c.id).where(contents.c.id.in_([row["id"] for row in sound]))
+        wanted = [(row["chat_id"], row["id"]) for row in sound]
+        here = select(contents.c.chat_id, contents.c.id).where(tuple_(contents.c.chat_id, contents.c.id).in_(wanted))
         known = {tuple(row) for row in connection.execute(here)}
         keyed = {(row["chat_id"], row["id"]): row for row in reversed(sound)}
         return [row for key, row in reversed(keyed.items()) if key not in known]

@@ -26,6 +26,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 BUILD_S = 60.0  # how long a page may take to be built; what is slower fails, and a busy machine may need some seconds
+ELSEWHERE = (b"cross-site", b"same-site")  # another site, or another port of this machine
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 # Vue compiles templates in the browser, which needs 'unsafe-eval'; nothing may be fetched from, or sent to, elsewhere
 POLICY = (
@@ -88,7 +89,8 @@ class Fence:
     """Around everything: only this machine's own pages come in, whatever name a web page gave this address.
 
     A page of another site can send requests and open WebSockets to loopback, and a name of its own can be made to point
-    here (DNS rebinding); so Host has to be loopback's, and Origin, which browsers send, the very same.
+    here (DNS rebinding); so Host has to be loopback's, and Origin, which browsers send, the very same. Requests without
+    Origin, as for pictures and frames, say where they come from too; only a link that the user follows may be another's.
     """
 
     def __init__(self, inside: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
@@ -103,6 +105,9 @@ class Fence:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         origin = headers.get(b"origin")
         if name not in LOOPBACK or (origin is not None and origin.decode("latin-1").lower() != f"http://{host}"):
+            await _refuse(scope, send)
+            return
+        if headers.get(b"sec-fetch-site") in ELSEWHERE and headers.get(b"sec-fetch-dest") != b"document":
             await _refuse(scope, send)
             return
 

@@ -20,6 +20,7 @@ MOST_BYTES = 128 << 20  # of one record
 MOST_MEMORY_BYTES = 768 << 20  # that one record may take when decoded, by a rough count
 MOST_DEPTH = 1000
 VALUE_BYTES = 64  # what a value takes in memory beyond its text
+OBJECT_BYTES = 200  # and an object or list beyond that
 DAMAGE = (EOFError, OSError, zlib.error, BadZipFile)
 
 _WRAPPER = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"conversations"\s*:\s*\[')
@@ -143,8 +144,8 @@ class _Cutter:
         kept, self._kept, self.in_record = bytes(self._kept), bytearray(), False
         if self._size > self.most_bytes:
             return Piece(self.start, None, f"larger than {self.most_bytes >> 20} MiB")
-        values = kept.count(b",") + kept.count(b"[") + kept.count(b"{")
-        if len(kept) + values * VALUE_BYTES > self.most_memory_bytes:
+        taken = kept.count(b",") * VALUE_BYTES + (kept.count(b"[") + kept.count(b"{")) * OBJECT_BYTES
+        if len(kept) + taken > self.most_memory_bytes:
             return Piece(self.start, None, "holds more values than a chat can have")
         return Piece(self.start, kept)
 

@@ -78,6 +78,7 @@ def clean(value: Any) -> str:
 
 def shown(text: str) -> str:
     """Untrusted text on one line, without control characters, shortened."""
+    text = text[: MOST_SHOWN * 20]  # an untrusted one may be very long
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 1] + "…"
 

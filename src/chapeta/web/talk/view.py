@@ -17,7 +17,6 @@ from chapeta.web.talk import send, turns
 from chapeta.web.talk.column import Column
 from chapeta.web.talk.coming import LOOK_S
 from chapeta.web.talk.composer import Composer
-from chapeta.web.talk.example import make_example
 from chapeta.web.talk.head import Head
 from chapeta.web.talk.picker import pick_model
 from chapeta.web.talk.prefer import prefer
@@ -204,6 +203,8 @@ class Talk:
         await show_xray(self.services, turn, self._here(choose))
 
     async def _example(self, turn: Turn) -> None:
+        from chapeta.web.talk.example import make_example  # loads numpy, for which the first page would wait
+
         await make_example(self.services, turn)
 
     async def _prefer(self, turn: Turn) -> None:
