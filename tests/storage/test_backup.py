@@ -298,7 +298,7 @@ def test_many_small_files_that_are_a_bomb_together_are_refused(
 def test_what_lists_show_is_shortened(empty_home: Path, tmp_path: Path) -> None:
     chat = chat_row(title="t" * 100_000, folder="f" * 100_000, tags=["g" * 100_000])
     with open_database() as database:
-        restore_from(database, made(tmp_path / "a.zip", {"chats.jsonl": lines(chat)}))
+        restore_from(database, made(tmp_path / "a.zip", {"tables/chats.jsonl": lines(chat)}))
         (found,) = Chats(database).page()
         assert (len(found.title), len(found.folder), [len(tag) for tag in found.tags]) == (500, 500, [60])
 

@@ -83,9 +83,6 @@ def _readable(path: Path, archive: zipfile.ZipFile, disk: Path) -> tuple[dict[st
         elif not info.is_dir():
             found[info.filename] = info
     total = sum(info.file_size for info in found.values())
-    packed = sum(info.compress_size for info in found.values())
-    if total > FREE_BYTES and total > MOST_RATIO * packed:
-        raise BadInput(f"{path} is packed tighter than 1:{MOST_RATIO}, as no backup is.", "Give another.")
     free = shutil.disk_usage(disk).free - RESERVE_BYTES
     if total > MOST_TOTAL_BYTES or total > free:
         bound = (
@@ -94,6 +91,9 @@ def _readable(path: Path, archive: zipfile.ZipFile, disk: Path) -> tuple[dict[st
             else f"{MOST_TOTAL_BYTES >> 30} GiB is the bound"
         )
         raise BadInput(f"{path} unpacks to {total >> 20:,} MiB, and {bound}.", "Free some space, or give another.")
+    packed = sum(info.compress_size for info in found.values())
+    if total > FREE_BYTES and total > MOST_RATIO * packed:
+        raise BadInput(f"{path} is packed tighter than 1:{MOST_RATIO}, as no backup is.", "Give another.")
     return found, refused
 
 

@@ -46,9 +46,10 @@ class Head:
             self._figures = ui.element("div").classes("talk-figures")
             self._menu = ui.element("div")
 
-    async def draw(self) -> None:
+    async def draw(self, measure: bool = True) -> None:
+        """measure: with how full the window is, which takes a while in a long chat."""
         talk = self._talk
-        measured = await self._measure()
+        measured = await self._measure() if measure else None
         spent = await thread(talk.services.chats.spent, talk.chat.id) if talk.chat else Spent()
         today = await thread(talk.services.chats.spent_since, time.time() // DAY_S * DAY_S) if spent.calls else Spent()
         self._model_name.text = talk.model

@@ -164,7 +164,7 @@ class Talk:
 
     async def _measure(self) -> None:
         async with self._drawing:
-            await self.head.measure()
+            await self.head.draw()
 
     async def _how_many(self) -> int:
         """Turns to show at first."""
