@@ -61,6 +61,9 @@ def test_two_that_are_started_at_once_are_one_app(tmp_path: Path) -> None:
         second = both["open already" not in said[0]]
         assert second.wait(60) == 0
         assert first.poll() is None
+        elsewhere = command(home, free_port())
+        said_there, _ = elsewhere.communicate(timeout=60)
+        assert elsewhere.returncode != 0 and f"open already: http://127.0.0.1:{port}" in said_there
         assert home.stat().st_mode & 0o777 == 0o700
     finally:
         for one in both:

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from chapeta.errors import BadInput
 from chapeta.files import disk_errors, write_atomic
 
 GRACE_S = 3.0
+QUERIES_AT_ONCE = 32  # mostly waiting ones; Python would have as few as six for all pages
 LOADING_S = 15.0  # on a slow and busy machine
 # python-engineio loads them for its clients, which we do not use, and does without: a quarter of the time that the app takes
 # to load
@@ -56,16 +58,16 @@ def is_running(how: Opening) -> bool:
 def serve(how: Opening, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
     """Serves the app until it is interrupted. `started` gets its address once pages are served.
 
-    Raises BadInput where the port cannot be had.
+    Raises BadInput where the port cannot be had, or where an app has the same data open at another.
     """
+    with disk_errors(config.home()):
+        config.home().mkdir(parents=True, exist_ok=True, mode=0o700)  # chats and datasets are nobody else's business
     listening = _listen(how)
     address = f"http://{how.host}:{listening.getsockname()[1]}"
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(config.home() / "pages"))  # read when NiceGUI is imported
-    with disk_errors(config.home()):
-        config.home().mkdir(parents=True, exist_ok=True, mode=0o700)  # chats and datasets are nobody else's business
-    write_atomic(config.home() / ".app", address + "\n", mode=0o600)  # also: the data directory can be written
-    gc.disable()  # until all is loaded: it would look through what stays anyway
-    with contextlib.closing(listening):
+    with contextlib.closing(listening), _alone():
+        write_atomic(config.home() / ".app", address + "\n", mode=0o600)  # also: the data directory can be written
+        gc.disable()  # until all is loaded: it would look through what stays anyway
         _run(listening, address, started, warn)
 
 
@@ -85,6 +87,7 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(QUERIES_AT_ONCE, "query"))
                 await super().startup(sockets)
                 started(address)
 
@@ -104,6 +107,24 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
             contextlib.suppress(KeyboardInterrupt),
         ):
             runner.run(Server(settings).serve(sockets=[listening]))
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """For one app at a time: a second one would take answers that come in the first for cut ones."""
+    import portalocker
+
+    with disk_errors(config.home()):
+        lock = (config.home() / ".app.lock").open("a")
+    with lock:
+        try:
+            portalocker.lock(lock, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.AlreadyLocked:
+            with contextlib.suppress(OSError):
+                address = (config.home() / ".app").read_text(encoding="utf-8").strip()
+                raise BadInput(f"The app is open already: {address}", "Use that one, or end it first.") from None
+            raise BadInput("The app is open already.", "Use that one, or end it first.") from None
+        yield
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from standin.server import Standin
 NOTES = ".composer .notes"
 CHIP = ".composer .chip"
 PALETTE = "dialog.palette"
+READY = "window.chapetaComposer && window.chapetaPalette"
 REPORT = "\n\n".join(f"Paragraph {n}: the quarter's figures of shop {n} were as planned. " * 12 for n in range(120))
 OFFER = "The walrus costs 77 dollars."
 
@@ -63,7 +63,7 @@ def composer(app: App, page: Page) -> Page:
     """The page of a new chat, ready to be written in."""
     page.it.goto(app.url)
     expect(page.it.locator(QUESTION)).to_be_visible()
-    page.it.wait_for_function("window.chapetaComposer && window.chapetaPalette")
+    page.it.wait_for_function(READY)
     return page
 
 
@@ -73,11 +73,6 @@ def give(page: Page, kind: str, name: str, data: bytes, media_type: str = "") ->
 
 def chip(page: Page, name: str) -> Locator:
     return page.it.locator(CHIP, has_text=name)
-
-
-def change(home: Path, statement: str) -> None:
-    with sqlite3.connect(home / "chapeta.sqlite") as connection:
-        connection.execute(statement)
 
 
 def sent(standin: Standin) -> str:
@@ -189,25 +184,26 @@ def test_a_box_that_gets_too_much_at_once_keeps_what_it_had(composer: Page) -> N
     expect(composer.it.locator(NOTES)).to_be_empty()
 
 
-def test_a_send_that_fails_gives_back_text_and_file(composer: Page, home: Path, standin: Standin) -> None:
-    ask(composer, "Hello")
-    answered(composer)
-    give(composer, "drop", "report.txt", OFFER.encode())
-    expect(chip(composer, "report.txt")).to_be_visible()
-    change(home, "UPDATE chats SET deleted_at = 1")  # as another window does
-    ask(composer, "What does it cost?")
-    expect(composer.it.get_by_text("There is no chat")).to_be_visible()
-    expect(composer.it.locator(QUESTION)).to_have_value("What does it cost?")
-    expect(chip(composer, "report.txt")).to_be_visible()
-    change(home, "UPDATE chats SET deleted_at = NULL")
-    composer.it.press(QUESTION, "Enter")
-    answered(composer, 2)
+def test_a_send_that_fails_gives_back_text_and_file(app: App, home: Path, page: Page, standin: Standin) -> None:
+    page.it.goto(app.url + "/?skill=pirate")
+    page.it.wait_for_function(READY)
+    give(page, "drop", "report.txt", OFFER.encode())
+    expect(chip(page, "report.txt")).to_be_visible()
+    (home / "skills" / "pirate").rename(home / "gone")  # as another program does
+    ask(page, "What does it cost?")
+    expect(page.it.locator(NOTES)).to_contain_text("There is no skill 'pirate'")
+    expect(page.it.locator(QUESTION)).to_have_value("What does it cost?")
+    expect(chip(page, "report.txt")).to_be_visible()
+    assert not standin.chats
+    (home / "gone").rename(home / "skills" / "pirate")
+    page.it.press(QUESTION, "Enter")
+    answered(page)
     assert OFFER in sent(standin)
 
 
 def test_what_does_not_fit_is_not_sent_and_the_way_out_is_taken(app: App, page: Page, standin: Standin) -> None:
     page.it.goto(app.url + "/?model=smollm2-135m")
-    page.it.wait_for_function("window.chapetaComposer && window.chapetaPalette")
+    page.it.wait_for_function(READY)
     give(page, "drop", "report.txt", f"{REPORT}\n\n{OFFER}".encode())
     expect(chip(page, "report.txt")).to_contain_text("relevant parts")  # the whole is more than the model takes
     page.it.get_by_label("How much of report.txt is sent").click()
@@ -216,7 +212,7 @@ def test_what_does_not_fit_is_not_sent_and_the_way_out_is_taken(app: App, page: 
     ask(page, "What does the walrus cost?")
     expect(page.it.locator(NOTES)).to_contain_text("The message does not fit")
     expect(page.it.locator(QUESTION)).to_have_value("What does the walrus cost?")
-    page.it.get_by_label("What is Context window?").press("Enter")
+    page.it.locator(NOTES).get_by_label("What is Context window?").press("Enter")
     expect(page.it.locator(".ask-about")).to_contain_text("The most tokens that a model can take in at once")
     expect(page.it.get_by_role("link", name="More")).to_have_attribute("href", "/help/context-window")
     page.shot("composer-full")

@@ -338,3 +338,8 @@ def test_both_schemes_have_colours() -> None:
     page, inner = css()
     assert page.count("--code-keyword") == 2 and ".body--dark .answer{" in page
     assert "var(--code-keyword)" in inner and "url(" not in page + inner and "@import" not in inner
+
+
+def test_a_table_is_not_filled_up_without_bound() -> None:
+    rows = "|" + "a|" * 250 + "\n|" + "-|" * 250 + "\n" + "|\n" * 250
+    assert render(rows).count("<td") <= 2500

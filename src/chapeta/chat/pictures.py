@@ -7,6 +7,7 @@ import struct
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what every provider that takes images takes
 IMAGE_TOKENS = 1000  # of an image whose size is not known; about a million pixels
+MOST_HEAD_BYTES = 1 << 18  # of a JPEG: what stands before the picture itself
 MOST_IMAGE_TOKENS = 1600
 CELL_PIXELS = 28  # providers count cells of 28 to 32 pixels, or tiles that come to about as much
 
@@ -51,7 +52,7 @@ def image_tokens(data: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
-    place = 2
+    data, place = data[:MOST_HEAD_BYTES], 2
     while place < len(data):
         if data[place] != 0xFF:
             return None

@@ -21,7 +21,7 @@ from chapeta.errors import BadInput
 from chapeta.examples.source import MAX_LINE_BYTES, UTF8_BOM
 from chapeta.files import disk_errors
 
-KEPT_FILES = 16
+KEPT_FILES = 256
 CHECKED_BYTES = 64
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from chapeta import config
 from chapeta.errors import BadInput, Corrupt, Missing
 from chapeta.files import disk_errors, read_json, write_json
@@ -105,9 +107,9 @@ def job(job_id: str) -> Job:
     try:
         return Job(
             job_id, asked["kind"], asked["arguments"], asked["title"], Path(asked["run"]), asked["submitted_s"],
-            State(**read_json(folder / "state.json", "chapeta jobs")), cancel_file(folder).exists(),
+            msgspec.convert(read_json(folder / "state.json", "chapeta jobs"), State), cancel_file(folder).exists(),
         )  # fmt: skip
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise Corrupt(f"The files in {folder} are not those of a job ({error}).", SUBMIT_AGAIN) from None
 
 

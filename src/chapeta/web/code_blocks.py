@@ -14,7 +14,7 @@ LANGUAGES = {
     "c++": "cpp", "csharp": "csharp", "cs": "csharp", "css": "css", "diff": "diff", "patch": "diff", "docker": "docker",
     "dockerfile": "docker", "go": "go", "golang": "go", "html": "html", "xml": "xml", "svg": "xml", "ini": "ini",
     "java": "java", "javascript": "javascript", "js": "javascript", "jsx": "javascript", "json": "json", "jsonl": "json",
-    "kotlin": "kotlin", "lua": "lua", "makefile": "make", "make": "make", "php": "php", "powershell": "powershell",
+    "kotlin": "kotlin", "makefile": "make", "make": "make", "php": "php", "powershell": "powershell",
     "python": "python", "py": "python", "python3": "python", "pycon": "pycon", "r": "r", "ruby": "ruby", "rb": "ruby",
     "rust": "rust", "rs": "rust", "scss": "scss", "sql": "sql", "swift": "swift", "toml": "toml", "ts": "typescript",
     "tsx": "typescript", "typescript": "typescript", "yaml": "yaml", "yml": "yaml",

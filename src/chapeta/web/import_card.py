@@ -11,7 +11,7 @@ from nicegui import events, ui
 from chapeta.chat.imports import Report
 from chapeta.chat.imports.uploaded import Seen, Stopped, file_name, import_uploaded
 from chapeta.errors import ChapetaError
-from chapeta.web.services import Services, thread
+from chapeta.web.services import Services, slow
 
 MOST_UPLOAD_BYTES = 8 << 30
 MOST_FILES = 1000
@@ -87,7 +87,7 @@ class ImportCard:
         self._timer.activate()
         try:
             put_into = (self._folder.value or "").strip()
-            report = await thread(import_uploaded, folder, self._services.database, put_into=put_into, listener=seen)
+            report = await slow(import_uploaded, folder, self._services.database, put_into=put_into, listener=seen)
         except Stopped:
             self._fail("Stopped. What had come over stays; import the same export again for the rest.")
         except ChapetaError as error:

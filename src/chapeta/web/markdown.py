@@ -7,6 +7,7 @@ and mailto and open elsewhere, pictures of the web wait for a click, and no styl
 
 from __future__ import annotations
 
+import importlib
 import re
 import threading
 from collections.abc import Callable, MutableMapping, Sequence
@@ -64,6 +65,10 @@ def css() -> tuple[str, str]:
     """
     colours, classes = code_blocks.colours()
     return colours, (Path(__file__).parent / "components" / "answer.css").read_text("utf-8") + classes
+
+
+# the cells that rows lack are made: few letters of an answer become many elements of the page
+vars(importlib.import_module("markdown_it.rules_block.table"))["MAX_AUTOCOMPLETED_CELLS"] = 2000
 
 
 def make_parser(*, linked: bool) -> MarkdownIt:

@@ -28,10 +28,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 BUILD_S = 60.0  # how long a page may take to be built; what is slower fails, and a busy machine may need some seconds
 ELSEWHERE = (b"cross-site", b"same-site")  # another site, or another port of this machine
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
-# Vue compiles templates in the browser, which needs 'unsafe-eval'; nothing may be fetched from, or sent to, elsewhere
+# Vue compiles templates in the browser, which needs 'unsafe-eval'; nothing may be fetched from elsewhere, or sent there, but
+# pictures that the user has asked for
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob: https: http:; font-src 'self' data:; connect-src 'self' ws: wss:; object-src 'none'; "
+    "img-src 'self' data: blob: https: http:; font-src 'self' data:; "
+    "connect-src 'self' ws://127.0.0.1:* ws://localhost:* ws://[::1]:*; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 

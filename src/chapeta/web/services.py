@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -35,6 +38,18 @@ class Services:
         self.stop()
         await self.live.close()
         await self.core.close()
+
+
+SLOW_AT_ONCE = 4
+
+
+async def slow(function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """As `thread`, for what may take seconds, as reading a document: a few at once, and no page's query waits behind it."""
+    work = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_slow, work)
+
+
+_slow = ThreadPoolExecutor(SLOW_AT_ONCE, "slow")
 
 
 async def thread(function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Report", "Skipped", "import_chats", "trees"]
 
 HEAD_BYTES = 4096
+HOLDS_NONE = "holds no chat"
 STRANGE_RECORDS = 1000  # so many without a chat among them, and a file is left
 _KEY = re.compile(rb'"([\w-]{1,30})"\s*:')
 
@@ -66,7 +67,7 @@ def trees(archive: Archive, skips: Skips, listener: Progress = SILENT) -> Iterat
         if found == before:
             seen.append(f"{shown(member.name)} ({_looks_like(head)})")
             if len(archive.members) > 1:
-                skips.add(member.name, "holds no chat")
+                skips.add(member.name, HOLDS_NONE)
         done += member.size
     listener.advance(total, total, f"{found:,} chats")
     if not found:
@@ -141,8 +142,9 @@ def _nothing(archive: Archive, seen: list[str], skips: Skips) -> str:
     """What to say where no chat was found."""
     if CUT in skips.reasons:
         return f"{archive.name} is a ZIP file that is cut off, and what is left of it holds no chat."
-    if skips.named and not seen:
-        return f"{archive.name} holds no chat that could be read: {skips.named[0].what}: {skips.named[0].why}."
+    damaged = next((skipped for skipped in skips.named if skipped.why != HOLDS_NONE), None)
+    if damaged is not None:
+        return f"{archive.name} holds no chat that could be read: {damaged.what}: {damaged.why}."
     told = "; ".join(seen[:3]) + (f" and {len(seen) - 3:,} more files" if len(seen) > 3 else "")
     return f"{archive.name} holds no chats: {told or 'it is empty'}."
 

@@ -26,6 +26,7 @@ DAMAGE = (EOFError, OSError, zlib.error, BadZipFile)
 _WRAPPER = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"conversations"\s*:\s*\[')
 _NEXT = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+([\[\]{}])')  # up to and with a bracket
 _SKIP = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+')  # up to a string without an end, or to the end
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _OPEN, _OBJECT = b"[{", ord("{")
 
 
@@ -145,6 +146,9 @@ class _Cutter:
         if self._size > self.most_bytes:
             return Piece(self.start, None, f"larger than {self.most_bytes >> 20} MiB")
         taken = kept.count(b",") * VALUE_BYTES + (kept.count(b"[") + kept.count(b"{")) * OBJECT_BYTES
+        if len(kept) + taken > self.most_memory_bytes:
+            plain = _STRING.sub(b"", kept)  # what looks like a value within a text is none
+            taken = plain.count(b",") * VALUE_BYTES + (plain.count(b"[") + plain.count(b"{")) * OBJECT_BYTES
         if len(kept) + taken > self.most_memory_bytes:
             return Piece(self.start, None, "holds more values than a chat can have")
         return Piece(self.start, kept)

@@ -13,7 +13,7 @@ from chapeta.errors import ChapetaError
 from chapeta.skills import library
 from chapeta.types import Price
 from chapeta.web import choices, theme
-from chapeta.web.services import thread
+from chapeta.web.services import slow, thread
 from chapeta.web.talk.chips import Chips
 from chapeta.web.talk.files import attach
 from chapeta.web.talk.making import price_of
@@ -133,7 +133,7 @@ class Composer:
         self._show_state()
         try:
             known, price = await thread(_known, self._talk.model)
-            taken = await thread(attach, name, await given.file.read(), known.context_tokens)
+            taken = await slow(attach, name, await given.file.read(), known.context_tokens)
         except ChapetaError as error:
             self._note(str(error))
             return

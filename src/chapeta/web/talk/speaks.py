@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chapeta.chat.types import Turn
+from chapeta.engine import weights
 from chapeta.errors import ChapetaError
 from chapeta.gateway import translate
 from chapeta.gateway.attempt import Reply
@@ -33,7 +34,7 @@ class Picked:
 
 async def chosen_by_model(core: Core, model: str, question: str) -> Picked:
     """The skill that the model picks for a question: none where there is none to pick, and none if asking fails."""
-    if not question.strip():
+    if not question.strip() or weights.is_local(model):  # small models choose by chance, and the user waits twice
         return Picked()
     try:
         entries = await thread(library.entries)
