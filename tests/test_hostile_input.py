@@ -37,7 +37,9 @@ def test_a_picture_has_its_size_however_much_stands_before_it(segments: int) -> 
 def test_records_of_our_export_are_never_too_large_to_be_read_again() -> None:
     """A question with six pictures of 20 MB, each the most that the composer takes; in JSON they grow by a third."""
     chat = Chat("c", "Pictures", "", False, (), 1.0, 1.0, "", "", "t")
-    pictures = [Attachment(f"a{n}", "t", f"{n}.png", "image/png", 20_000_000, "image", None, "", None) for n in range(6)]
+    pictures = [
+        Attachment(f"a{n}", "t", f"{n}.png", "image/png", 20_000_000, "image", None, "", None) for n in range(6)
+    ]
     tree = Tree(chat, (Turn("t", "c", None, "user", "Look.", "done", 1.0),), tuple(pictures))
     records = list(ours.records(tree))
     kept = [attachment for record in records for attachment in record["attachments"]]

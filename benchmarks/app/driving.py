@@ -44,6 +44,11 @@ class App(Serving):
         self._measured = psutil.Process(self.process.pid)
         return self
 
+    def __exit__(self, *told: Any) -> None:
+        super().__exit__(*told)
+        if "Traceback" in self.err:
+            print(self.err, file=sys.stderr)
+
     def cpu_s(self) -> float:
         """Of the app's own process since its start."""
         times = self._measured.cpu_times()

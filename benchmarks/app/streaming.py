@@ -13,6 +13,7 @@ FREEZE_MS = 100.0
 PART = 2_000  # tokens between two measured points
 GROWTH = 1.3  # the last fifth of an answer against the second fifth; the first holds what happens once
 LOOK_S = 0.5
+MOST_S = 120.0  # longer than a stream should take: something is broken
 ANSWERED = "article[aria-label=Answer] .turn-foot"
 
 
@@ -82,6 +83,8 @@ def stream(bench: Bench, app: App, tokens: int, per_s: int) -> Streamed:
         began = time.perf_counter()
         window.it.press(".composer textarea", "Enter")
         while not window.it.locator(ANSWERED).count():
+            if time.perf_counter() - began > MOST_S + tokens / (per_s or tokens):
+                raise RuntimeError(f"no answer of {tokens:,} tokens after {time.perf_counter() - began:.0f} s")
             window.it.wait_for_timeout(LOOK_S * 1000 if per_s else 50)
             costs.append((bench.provider.sent(), app.cpu_s() * 1000, window.cpu_ms()))
         took = (time.perf_counter() - began) * 1000
