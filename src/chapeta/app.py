@@ -56,7 +56,8 @@ def is_running(how: Opening) -> bool:
 
 
 def serve(how: Opening, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
-    """Serves the app until it is interrupted. `started` gets its address once pages are served.
+    """Serves the app until it is interrupted. `started` gets its address once calls are taken, which wait until all is
+    loaded, so that a browser starts meanwhile.
 
     Raises BadInput where the port cannot be had, or where an app has the same data open at another.
     """
@@ -79,6 +80,7 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
     from chapeta.storage.database import open_database
 
     with open_database() as database:
+        started(address)
         with _without(*NEVER_USED):
             from chapeta.web.server import pages
         application, services = pages(database, warn)
@@ -89,7 +91,6 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(QUERIES_AT_ONCE, "query"))
                 await super().startup(sockets)
-                started(address)
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
                 await services.close()  # answers end while pages can still hear it

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chapeta.errors import ChapetaError
+from chapeta.errors import ChapetaError, Missing
 from chapeta.gateway.attempt import Reply
 from chapeta.gateway.core import AnyStream, Caller, Core
 from chapeta.gateway.fault import Fault
@@ -203,6 +203,8 @@ class Live:
                 usd=usd, latency_ms=call.latency_ms if call else None,
                 first_token_ms=call.first_token_ms if call else None,
             )  # fmt: skip
+        except Missing:  # the turn is gone: there is no place to keep it, now or later
+            return True
         except ChapetaError as error:
             logging.getLogger(__name__).warning("an answer could not be kept: %s", error)
             return False

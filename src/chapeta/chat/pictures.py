@@ -7,7 +7,7 @@ import struct
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what every provider that takes images takes
 IMAGE_TOKENS = 1000  # of an image whose size is not known; about a million pixels
-MOST_HEAD_BYTES = 1 << 18  # of a JPEG: what stands before the picture itself
+MOST_MARKERS = 10_000  # of a JPEG, before the one that tells its size
 MOST_IMAGE_TOKENS = 1600
 CELL_PIXELS = 28  # providers count cells of 28 to 32 pixels, or tiles that come to about as much
 
@@ -52,8 +52,10 @@ def image_tokens(data: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
-    data, place = data[:MOST_HEAD_BYTES], 2
-    while place < len(data):
+    place = 2
+    for _ in range(MOST_MARKERS):
+        if place >= len(data):
+            return None
         if data[place] != 0xFF:
             return None
         marker = data[place + 1]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table, select, text, tuple_
+from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table, select, text
 
 from chapeta.storage import values, words
 from chapeta.storage.calls import COLUMNS, cleaned, insert_calls
@@ -207,8 +207,9 @@ FITS: dict[Table, Callable[[Connection, list[Json]], list[Json]]] = {
 def _new(connection: Connection, table: Table, sound: list[Json]) -> list[Json]:
     """The rows that are not here, each once. What is in `chat_contents` is named by its chat and its id."""
     if table is contents:
-        wanted = [(row["chat_id"], row["id"]) for row in sound]
-        here = select(contents.c.chat_id, contents.c.id).where(tuple_(contents.c.chat_id, contents.c.id).in_(wanted))
+        here = select(contents.c.chat_id, contents.c.id).where(  # both, or SQLite looks through all that are there
+            contents.c.chat_id.in_({row["chat_id"] for row in sound}), contents.c.id.in_([row["id"] for row in sound])
+        )
         known = {tuple(row) for row in connection.execute(here)}
         keyed = {(row["chat_id"], row["id"]): row for row in reversed(sound)}
         return [row for key, row in reversed(keyed.items()) if key not in known]

@@ -33,7 +33,7 @@ LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob: https: http:; font-src 'self' data:; "
-    "connect-src 'self' ws://127.0.0.1:* ws://localhost:* ws://[::1]:*; object-src 'none'; "
+    "connect-src 'self' ws://127.0.0.1:* ws://localhost:*; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
@@ -109,7 +109,8 @@ class Fence:
         if name not in LOOPBACK or (origin is not None and origin.decode("latin-1").lower() != f"http://{host}"):
             await _refuse(scope, send)
             return
-        if headers.get(b"sec-fetch-site") in ELSEWHERE and headers.get(b"sec-fetch-dest") != b"document":
+        is_elsewhere = scope["type"] == "http" and headers.get(b"sec-fetch-site") in ELSEWHERE
+        if is_elsewhere and headers.get(b"sec-fetch-dest") != b"document":
             await _refuse(scope, send)
             return
 

@@ -21,10 +21,10 @@ _BROKEN_SHARE = 0.05  # of the characters beyond ASCII: with fewer broken ones i
 def read(name: str, media_type: str, data: bytes) -> Document:
     """A text file. Raises BadInput for binary data."""
     warnings: list[str] = []
-    text = tidy(decoded(name, data, warnings))
+    text = tidy(bounded(decoded(name, data, warnings), warnings))  # cut first: tidying a long one holds everybody up
     if not text.strip():
         raise BadInput(f"{name} is empty.", "Check the file and attach it anew.")
-    return Document(name, media_type, bounded(text, warnings), warnings=tuple(warnings))
+    return Document(name, media_type, text, warnings=tuple(warnings))
 
 
 def decoded(name: str, data: bytes, warnings: list[str]) -> str:

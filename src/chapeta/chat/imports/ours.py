@@ -5,7 +5,7 @@
 
 The fields are those of `chat/types.py`; times are seconds since 1970 UTC, data is Base64. A chat too large for one
 record is spread over several: each has the chat and a part number from 1, turns come parents first, and attachments
-stand in the record of their turn. Read again, such a file gives the same chats with the same ids.
+stand in the record of their turn, which many of them repeat. Read again, such a file gives the same chats with the same ids.
 """
 
 from __future__ import annotations
@@ -73,6 +73,21 @@ def records(tree: Tree) -> Iterator[Json]:
         }  # fmt: skip
 
 
+def _bytes_of(attachment: Attachment) -> int:
+    return len(attachment.text) + attachment.size * (attachment.mode == "image")
+
+
+def _groups(attachments: list[Attachment]) -> Iterator[list[Attachment]]:
+    """The attachments of a turn in as many groups as records need; at least one, which may be empty."""
+    group: list[Attachment] = []
+    for attachment in attachments:
+        if group and sum(map(_bytes_of, group)) + _bytes_of(attachment) > PART_BYTES:
+            yield group
+            group = []
+        group.append(attachment)
+    yield group
+
+
 def _parts(tree: Tree) -> Iterator[tuple[list[Turn], list[Attachment]]]:
     files: dict[str, list[Attachment]] = {}
     for attachment in tree.attachments:
@@ -81,8 +96,10 @@ def _parts(tree: Tree) -> Iterator[tuple[list[Turn], list[Attachment]]]:
     attachments: list[Attachment] = []
     size = 0
     for turn in tree.turns:
-        own = files.get(turn.id, [])
-        adds = len(turn.text) + len(turn.reasoning) + sum(len(a.text) + a.size * (a.mode == "image") for a in own)
+        *earlier, own = _groups(files.get(turn.id, []))
+        for group in earlier:
+            yield [turn], group
+        adds = len(turn.text) + len(turn.reasoning) + sum(map(_bytes_of, own))
         if turns and size + adds > PART_BYTES:
             yield turns, attachments
             turns, attachments, size = [], [], 0
