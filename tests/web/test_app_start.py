@@ -15,4 +15,4 @@ def test_the_first_page_is_there_soon_as_nothing_is_loaded_that_it_does_not_need
         app.stop()
         loaded = {line.rpartition("|")[2].strip() for line in app.err.splitlines() if line.startswith("import time:")}
     assert {"nicegui", "chapeta.web.talk.view"} <= loaded
-    assert not loaded & {"aiohttp", "requests", "numpy", "torch", "xllamacpp", "pypdfium2", "psycopg"}
+    assert not loaded & {"aiohttp.client", "requests.models", "numpy", "torch", "xllamacpp", "pypdfium2"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from functools import partial
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from nicegui import ui
 
@@ -120,9 +120,9 @@ class Chats:
             return  # more was typed meanwhile
         self._hits.clear()
         with self._hits:
-            for hit in hits:
-                _hit(hit)
-            if not hits:
+            if hits:  # all in one element: as one each, the page would need longer than the search
+                ui.html("".join(map(_hit, hits)), sanitize=False)
+            else:
                 ui.label(f"No chat has all the words of “{wanted[:80]}”.").classes("muted")
 
     def _keep_address(self, wanted: str) -> None:
@@ -146,10 +146,12 @@ def _options(select: ui.select, found: dict[str, str]) -> None:
     select.set_options(found)
 
 
-def _hit(hit: Hit) -> None:
-    with ui.link(target=f"/chat/{hit.chat_id}").classes("term"):
-        with ui.row().classes("items-baseline").style("gap: 8px"):
-            ui.label(hit.title or "New chat").classes("text-weight-medium")
-            ui.label(words.when(hit.created_at)).classes("small muted")
-        marked = html.escape(hit.snippet).replace(MARK, "<mark>").replace(END, "</mark>")
-        ui.html(marked, sanitize=False).classes("small muted")
+def _hit(hit: Hit) -> str:
+    """HTML of a link to it; texts are untrusted, and escaped."""
+    marked = html.escape(hit.snippet).replace(MARK, "<mark>").replace(END, "</mark>")
+    return (
+        f'<a class="term" href="/chat/{quote(hit.chat_id)}"><div class="row items-baseline" style="gap: 8px">'
+        f'<div class="text-weight-medium">{html.escape(hit.title or "New chat")}</div>'
+        f'<div class="small muted">{html.escape(words.when(hit.created_at))}</div></div>'
+        f'<div class="small muted">{marked}</div></a>'
+    )

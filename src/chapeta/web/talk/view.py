@@ -19,7 +19,6 @@ from chapeta.web.talk.coming import LOOK_S
 from chapeta.web.talk.composer import Composer
 from chapeta.web.talk.head import Head
 from chapeta.web.talk.picker import pick_model
-from chapeta.web.talk.prefer import prefer
 from chapeta.web.talk.send import Asked, With
 from chapeta.web.talk.xray import show_xray
 
@@ -208,6 +207,8 @@ class Talk:
         await make_example(self.services, turn)
 
     async def _prefer(self, turn: Turn) -> None:
+        from chapeta.web.talk.prefer import prefer  # as above
+
         await prefer(self.services, turn)
 
     def _here(self, act: Callable[Given, Awaitable[None]]) -> Callable[Given, Awaitable[None]]:
