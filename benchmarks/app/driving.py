@@ -120,6 +120,9 @@ class Window:
     def watch_anew(self) -> None:
         self.it.evaluate("window.seen.begin()")
 
+    def watch_no_more(self) -> None:
+        self.it.evaluate("window.seen.rest()")
+
     def close(self) -> None:
         self._devtools.detach()
         self.it.close()

@@ -2,7 +2,7 @@
 (() => {
   const now = () => performance.timeOrigin + performance.now();
   const marks = {};
-  let longest = 0, task = 0, last = 0, gaps = 0;
+  let longest = 0, last = 0, resting = false;
   const usable = () => {
     const box = document.querySelector(".composer textarea");
     return box && box.getBoundingClientRect().height > 0 && window.did_handshake && window.socket?.connected;
@@ -17,25 +17,21 @@
   };
   const wanted = { usable, lastTurn };
   const frame = (at) => {
-    if (last) {
-      longest = Math.max(longest, at - last);
-      if (at - last > 100) gaps += 1;
-    }
+    if (resting) return;
+    if (last) longest = Math.max(longest, at - last);
     last = at;
     for (const [name, holds] of Object.entries(wanted)) if (!marks[name] && holds()) marks[name] = now();
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
-  new PerformanceObserver((list) => {
-    for (const one of list.getEntries()) task = Math.max(task, one.duration);
-  }).observe({ type: "longtask", buffered: true });
   window.seen = {
-    begin: () => { longest = task = last = gaps = 0; },
+    begin: () => { longest = last = 0; },
+    rest: () => { resting = true; }, // asking for each frame costs too
     tell: () => {
       const paint = performance.getEntriesByName("first-contentful-paint")[0];
       const page = performance.getEntriesByType("navigation")[0];
       return {
-        ...marks, longest, task, gaps, origin: performance.timeOrigin,
+        ...marks, longest, origin: performance.timeOrigin,
         firstByte: page && performance.timeOrigin + page.responseStart,
         painted: paint && performance.timeOrigin + paint.startTime,
         bytes: performance.getEntriesByType("resource").reduce((sum, one) => sum + one.transferSize, page?.transferSize ?? 0),
