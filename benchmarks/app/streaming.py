@@ -62,9 +62,7 @@ class Streamed:
     app, page: processor time in ms for 1,000 tokens, for each 2,000 of them.
     """
 
-    def __init__(
-        self, tokens: int, freeze: float, task: float, took: float, costs: list[tuple[int, float, float]]
-    ) -> None:
+    def __init__(self, freeze: float, task: float, took: float, costs: list[tuple[int, float, float]]) -> None:
         self.freeze, self.task, self.took = freeze, task, took
         per_1000 = PART / 1000
         self.app = [one / per_1000 for one in per_part([(sent, app) for sent, app, _ in costs], PART)]
