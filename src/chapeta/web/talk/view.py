@@ -79,8 +79,7 @@ class Talk:
         async with self._drawing:
             chat = self.chat
             self._seen = self.services.live.changes(chat.id) if chat else 0
-            path = (chat.tip_id, self._many) if chat and chat.tip_id else None
-            self.shown = await thread(self.services.chats.branch, path[0], limit=path[1]) if path else []
+            self.shown = await self._newest_turns(chat.tip_id) if chat and chat.tip_id else []
             await self._column.show(self.shown)
             self._look.active = bool(self._column.coming)
             self.composer.busy(self._asking or self._look.active)
@@ -164,6 +163,15 @@ class Talk:
     async def _measure(self) -> None:
         async with self._drawing:
             await self.head.draw()
+
+    async def _newest_turns(self, tip_id: str) -> list[Turn]:
+        """The newest turns of the path; what is shown already stays among them, however many another tab has added."""
+        found = await thread(self.services.chats.branch, tip_id, limit=self._many + FIRST)
+        first = self.shown[0].id if self.shown else None
+        here = next((place for place, turn in enumerate(found) if turn.id == first), len(found))
+        start = min(here, max(0, len(found) - self._many))
+        self._many = max(self._many, len(found) - start)
+        return found[start:]
 
     async def _how_many(self) -> int:
         """Turns to show at first."""
