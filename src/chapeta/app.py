@@ -91,8 +91,10 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(QUERIES_AT_ONCE, "query"))
                 await super().startup(sockets)
+                self._house = asyncio.create_task(services.keep_house())
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                self._house.cancel()
                 await services.close()  # answers end while pages can still hear it
                 await super().shutdown(sockets)
 

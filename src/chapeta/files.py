@@ -81,6 +81,9 @@ def disk_errors(path: Path) -> Iterator[None]:
             errno.EDQUOT: "Your disk quota is used up. Free some space, then run the same command again.",
             errno.EACCES: "You may not write there. Choose another folder with --out, or change its permissions.",
             errno.EROFS: "That place is read-only. Choose another folder with --out, or set CHAPETA_HOME.",
+            errno.ENAMETOOLONG: "Give a shorter name.",
+            errno.EFBIG: "This disk's file system takes no file as large. Choose a place on another disk.",
+            errno.EIO: "The disk does not work as it should. Look after it, or choose a place on another one.",
             errno.ENOTDIR: "A part of that path is a file, not a folder. Choose another folder with --out.",
         }
         remedy = remedies.get(error.errno or 0)

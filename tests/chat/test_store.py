@@ -343,7 +343,7 @@ def test_what_was_deleted_a_month_ago_is_gone_wholly(chats: Chats, database: Dat
     with database.write() as connection:
         month_ago = time.time() - 31 * remains.DAY_S
         connection.execute(chats_table.update().where(chats_table.c.id == old).values(deleted_at=month_ago))
-    chats.recover()
+    assert chats.purge() == 1
     chats.undelete(recent)
     with pytest.raises(Missing):
         chats.undelete(old)

@@ -292,3 +292,4 @@ def test_what_was_said_is_found_and_never_becomes_markup(app: App, page: Page, s
     page.it.get_by_role("link", name="The walrus").click()
     page.it.wait_for_url("**/chat/*")
     expect(page.it.locator(SAYING)).to_contain_text("walrus")
+    expect(page.it.locator(".turn.found")).to_contain_text("walrus")

@@ -269,13 +269,16 @@ class Chats:
             return remains.spent(connection, turns.c.created_at >= moment)
 
     def recover(self) -> int:
-        """At the start: what still says "streaming" was cut; how much that is. Also removes what was deleted long ago."""
+        """At the start: what still says "streaming" was cut; how much that is."""
         with self._database.write() as connection:
             cut = remains.end_streaming(connection)
             for turn_id in cut:
                 _index_text(connection, turn_id)
-        remains.purge(self._database)
         return len(cut)
+
+    def purge(self) -> int:
+        """Removes what was deleted long ago; how many chats."""
+        return remains.purge(self._database)
 
 
 def _turn_of(connection: Connection, chat_id: str, turn_id: str) -> str:

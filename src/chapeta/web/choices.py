@@ -52,10 +52,18 @@ def find(id: str) -> Choice:
             return choice
     if weights.is_local(id):
         return Choice(id, "local", "a file of yours", _context_of(id), FREE)
-    line = Catalog(addresses.remotes()).find(id)
+    catalog = Catalog(addresses.remotes())
+    line = catalog.find(id)
     if line is None:
-        return Choice(id, "provider", "", inputs=())
+        return Choice(id, "provider", "", price=catalog.price_of(id), inputs=())
     return Choice(id, "provider", line.name, line.context_tokens, line.price, line.inputs)
+
+
+def price_of(model: str) -> Price | None:
+    """What a model costs, or the one that a deployment stands on; None where nobody says. Blocks."""
+    deployed = deployments.find(model) if model in deployments.names() else None
+    model = deployed.model if deployed else model
+    return FREE if weights.is_local(model) else Catalog(addresses.remotes()).price_of(model)
 
 
 def _deployments() -> list[Choice]:

@@ -13,7 +13,7 @@ from chapeta.chat.download import export_to
 from chapeta.chat.export import Format
 from chapeta.errors import ChapetaError
 from chapeta.web.frame import say
-from chapeta.web.services import Services, thread
+from chapeta.web.services import Services, slow
 
 FORMS: dict[Format, str] = {"md": "Markdown", "json": "JSON", "jsonl": "OpenAI JSONL"}
 
@@ -24,7 +24,7 @@ async def download(services: Services, form: Format, chat_ids: Sequence[str] | N
     ui.context.client.on_delete(lambda: shutil.rmtree(folder, ignore_errors=True))
     waiting = ui.notification(f"Writing {FORMS[form]} …", spinner=True, timeout=None, position="top")
     try:
-        done = await thread(export_to, services.database, folder, form, chat_ids)
+        done = await slow(export_to, services.database, folder, form, chat_ids)
     except ChapetaError as error:
         say(error)
         return

@@ -14,6 +14,7 @@ from nicegui import ElementFilter, ui
 from chapeta.chat.listing import Filter, listed
 from chapeta.chat.types import Chat
 from chapeta.web import palette, theme
+from chapeta.web.ask import ask
 from chapeta.web.pages import PAGES
 from chapeta.web.services import Services, thread
 
@@ -69,11 +70,24 @@ def say(error: Exception | str, kind: str = "negative") -> None:
     ui.notify(str(error), type=kind, position="top", multi_line=True, close_button="Close")  # type: ignore[arg-type]
 
 
-def title(text: str, lead: str = "") -> None:
-    """A page's head."""
-    ui.html(f"<h1>{html.escape(text)}</h1>", sanitize=False)
+def title(text: str, lead: str = "", term: str = "") -> None:
+    """A page's head. term: of the glossary, for a question mark."""
+    _headed("h1", text, term)
     if lead:
         ui.label(lead).classes("lead")
+
+
+def heading(text: str, term: str = "") -> None:
+    """The head of a part of a page, which an address can lead to (`#` and its first word in small letters)."""
+    _headed("h2", text, term).props["id"] = text.split()[0].lower()
+
+
+def _headed(tag: str, text: str, term: str) -> ui.row:
+    with ui.row(wrap=False).classes("items-center gap-1") as row:
+        ui.html(f"<{tag}>{html.escape(text)}</{tag}>", sanitize=False)
+        if term:
+            ask(term)
+    return row
 
 
 def _link(path: str, name: str, icon: str, here: bool) -> None:

@@ -85,6 +85,7 @@ class ImportCard:
         self._seen = seen = Seen()
         self._draw_progress()
         self._timer.activate()
+        self._services.before_close.add(self._stop)
         try:
             put_into = (self._folder.value or "").strip()
             report = await slow(import_uploaded, folder, self._services.database, put_into=put_into, listener=seen)
@@ -98,6 +99,7 @@ class ImportCard:
             with self._place:
                 draw_report(report)
         finally:
+            self._services.before_close.discard(self._stop)
             self._timer.deactivate()
         await self._after()
 

@@ -18,6 +18,7 @@ from chapeta.errors import ChapetaError
 from chapeta.skills import library
 from chapeta.storage.database import Database
 from chapeta.web import choices, settings, theme
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.pages import PAGES
 from chapeta.web.services import Services, thread
 
@@ -153,9 +154,6 @@ def list_shortcuts() -> None:
 
 
 def _show_shortcuts() -> None:
-    with ui.dialog() as dialog, ui.card().classes("gap-2"):
-        ui.label("Keyboard shortcuts").classes("text-h6")
+    with opened_dialog("Keyboard shortcuts", classes="gap-2") as dialog:
         list_shortcuts()
         ui.button("Close", on_click=dialog.close).props("flat no-caps autofocus").classes("self-end")
-    dialog.on("hide", dialog.delete)
-    dialog.open()

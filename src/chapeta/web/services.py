@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from chapeta.chat.live import Live
 from chapeta.chat.store import Chats
+from chapeta.errors import ChapetaError
 from chapeta.gateway.catalog import Catalog
 from chapeta.gateway.core import Core
 from chapeta.gateway.ledger import Ledger
 from chapeta.storage.database import Database
 
+SLOW_AT_ONCE = 4
+DAY_S = 86_400
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -32,15 +36,22 @@ class Services:
     live: Live
     catalog: Catalog
     stop: Callable[[], None]
+    before_close: set[Callable[[], None]] = field(default_factory=set)  # each tells slow work to end
+
+    async def keep_house(self) -> None:
+        """Removes what was deleted long ago: after the start, which does not wait for it, and then once a day."""
+        while True:
+            with contextlib.suppress(ChapetaError):  # a locked database: the next time
+                await slow(self.chats.purge)
+            await asyncio.sleep(DAY_S)
 
     async def close(self) -> None:
         """Ends answers and calls, and writes what is left."""
+        for end in self.before_close:
+            end()
         self.stop()
         await self.live.close()
         await self.core.close()
-
-
-SLOW_AT_ONCE = 4
 
 
 async def slow(function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:

@@ -11,8 +11,9 @@ from chapeta.errors import ChapetaError
 from chapeta.examples import datasets
 from chapeta.examples.check import CheckReport, check
 from chapeta.web import checked
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
-from chapeta.web.services import thread
+from chapeta.web.services import slow
 from chapeta.web.specialise.reading import bad_rows, refused
 
 MOST_UPLOAD_BYTES = 500_000_000
@@ -39,7 +40,7 @@ class Bringing:
         with self._place:
             self._drop.reset()
             try:
-                report = await thread(check, file)
+                report = await slow(check, file)
             except ChapetaError as error:
                 refused(self._place, error)
                 folder.cleanup()
@@ -52,9 +53,8 @@ class _Offer:
     """What is in a file, and the button that adds it."""
 
     def __init__(self, file: Path, report: CheckReport, name: str, folder: tempfile.TemporaryDirectory[str]) -> None:
-        self._file, self._folder = file, folder
-        with ui.dialog() as self._dialog, ui.card().classes("w-full gap-2").style("max-width: 620px"):
-            ui.label(file.name).classes("text-h6").style("overflow-wrap: anywhere")
+        self._file = file
+        with opened_dialog(file.name, classes="gap-2") as self._dialog:
             for kind, line in checked.lines(report):
                 ui.label(line).classes(f"small {kind}")
             bad_rows(report)
@@ -65,19 +65,14 @@ class _Offer:
                 ui.button("Cancel", on_click=self._dialog.close, color=None).props("flat no-caps")
                 add = ui.button(f"Add {report.good:,} examples", on_click=self._add).props("unelevated no-caps")
                 add.set_enabled(report.good > 0)
-        self._dialog.on("hide", self._over)
-        self._dialog.open()
+        self._dialog.on("hide", folder.cleanup)
 
     async def _add(self) -> None:
         name = (self._name.value or "").strip()
         try:
-            added, _ = await thread(datasets.import_file, name, self._file)
+            added, _ = await slow(datasets.import_file, name, self._file)
         except ChapetaError as error:
             self._problem.set_text(str(error))
             return
         say(f"{added:,} examples are in {name} now.", "positive")
         ui.navigate.to(f"/examples/{name}")
-
-    def _over(self) -> None:
-        self._folder.cleanup()
-        self._dialog.delete()

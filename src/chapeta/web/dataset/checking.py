@@ -13,6 +13,7 @@ from chapeta.examples.check import CheckReport
 from chapeta.examples.split import Splits
 from chapeta.web import checked
 from chapeta.web.ask import ask
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.services import thread
 from chapeta.web.specialise.reading import bad_rows
 
@@ -37,15 +38,12 @@ async def show_split(name: str) -> None:
 
 async def _in_dialog(title: str, find: Callable[[], Found], show: Callable[[Found], None]) -> None:
     """Opens at once, as large datasets take their time; `find` runs in a thread, `show` fills the dialog."""
-    with ui.dialog() as dialog, ui.card().classes("w-full gap-2").style("max-width: 620px"):
-        ui.label(title).classes("text-h6").style("overflow-wrap: anywhere")
+    with opened_dialog(title, classes="gap-2") as dialog:
         place = ui.column().classes("w-full gap-2").props("role=status")
         with place:
             ui.spinner(size="1.4em")
         with ui.row().classes("w-full justify-end"):
             ui.button("Close", on_click=dialog.close).props("unelevated no-caps autofocus")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
     problem = ""
     try:
         found = await thread(find)

@@ -10,6 +10,7 @@ from chapeta.errors import ChapetaError
 from chapeta.examples import datasets, personal
 from chapeta.examples.dataset_rows import Row
 from chapeta.types import Message
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.services import thread
 
 SHOWN = 5
@@ -23,8 +24,7 @@ class Editing:
     def __init__(self, name: str, row: Row | None, kept: Then) -> None:
         self._name, self._row, self._kept = name, row, kept
         messages = row.messages if row else (Message("user", ""),)
-        with ui.dialog() as self._dialog, ui.card().classes("w-full gap-2").style("max-width: 720px"):
-            ui.label("Change the example" if row else "A new example").classes("text-h6")
+        with opened_dialog("Change the example" if row else "A new example", 720, classes="gap-2") as self._dialog:
             self._boxes = [(one, _box(ROLES.get(one.role, one.role), one.content, self._look)) for one in messages]
             self._answer = _box("The answer that it should have", row.answer if row else "", self._look)
             self._found = ui.column().classes("w-full gap-0").props("role=status")
@@ -32,8 +32,6 @@ class Editing:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=self._dialog.close, color=None).props("flat no-caps")
                 ui.button("Keep", on_click=self._keep).props("unelevated no-caps")
-        self._dialog.on("hide", self._dialog.delete)
-        self._dialog.open()
         self._look()
 
     def _messages(self) -> tuple[Message, ...]:

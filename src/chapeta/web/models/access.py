@@ -18,7 +18,8 @@ from chapeta.gateway.ledger.budgets import told
 from chapeta.gateway.ledger.expiry import expiry, patterns
 from chapeta.gateway.ledger.limits import parse_budget, parse_rate
 from chapeta.storage.database import Database
-from chapeta.web.frame import say
+from chapeta.web.dialogs import opened_dialog
+from chapeta.web.frame import heading, say
 from chapeta.web.models.ask_key import sure
 from chapeta.web.services import Services, thread
 
@@ -69,7 +70,7 @@ class AccessKeys:
 
     def __init__(self, services: Services) -> None:
         self._database = services.database
-        ui.html('<h2 id="access">Access keys</h2>', sanitize=False)
+        heading("Access keys", "access-key")
         ui.label(LEAD.replace("`", "")).classes("lead")
         self._place = ui.column().classes("w-full gap-2")
 
@@ -113,8 +114,7 @@ class AccessKeys:
             await self.draw()
 
     async def _issue(self) -> None:
-        with self._place, ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 520px"):
-            ui.label("Issue an access key").classes("text-h6")
+        with self._place, opened_dialog("Issue an access key", 520) as dialog:
             asked = _form()
             problem = ui.label("").classes("small bad").props("role=alert")
 
@@ -132,17 +132,11 @@ class AccessKeys:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
                 ui.button("Issue", on_click=make).props("unelevated no-caps")
-        dialog.on("hide", dialog.delete)
-        dialog.open()
 
     def _show_once(self, name: str, token: str) -> None:
         """The only time that a key can be seen; it leaves the page with the dialog."""
-        with (
-            self._place,
-            ui.dialog().props("persistent") as dialog,
-            ui.card().classes("w-full").style("max-width: 560px"),
-        ):
-            ui.label(f"The access key of {name}").classes("text-h6")
+        with self._place, opened_dialog(f"The access key of {name}", 560) as dialog:
+            dialog.props("persistent")
             ui.label("Copy it now: only its hash is kept, so it is not shown again.")
             ui.label(token).classes("mono card").style("overflow-wrap: anywhere").mark("token")
             with ui.column().classes("w-full gap-1 small muted"):
@@ -156,8 +150,6 @@ class AccessKeys:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Copy", icon="content_copy", on_click=copy).props("flat no-caps")
                 ui.button("I have it", on_click=dialog.close).props("unelevated no-caps")
-        dialog.on("hide", dialog.delete)
-        dialog.open()
 
 
 def _form() -> Callable[[], Asked]:

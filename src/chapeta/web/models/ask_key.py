@@ -16,6 +16,7 @@ from chapeta.gateway.providers import addresses
 from chapeta.gateway.providers.addresses import Address
 from chapeta.gateway.providers.remote import Remote
 from chapeta.types import Price
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
 from chapeta.web.services import thread
 
@@ -69,8 +70,7 @@ class Trial:
 
 async def key(remote: Remote, again: Again) -> None:
     """Asks for a provider's key, tries it there, stores it. It cannot be read back from here."""
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 520px"):
-        ui.label(f"Key of {remote.title}").classes("text-h6")
+    with opened_dialog(f"Key of {remote.title}", 520) as dialog:
         if remote.key_page:
             ui.link("Make one on the provider's page", remote.key_page, new_tab=True)
         box = ui.input("Paste it here").props(f"{HIDDEN} autofocus").classes("w-full")
@@ -82,8 +82,6 @@ async def key(remote: Remote, again: Again) -> None:
 
         trying = Trial(dialog, try_it, again)
         box.on("keydown.enter", lambda: trying.run())
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 async def address(again: Again, remote: Remote | None = None, stored: Address | None = None) -> None:
@@ -91,8 +89,7 @@ async def address(again: Again, remote: Remote | None = None, stored: Address | 
 
     remote: a known provider, to put it elsewhere; stored: what is kept of it.
     """
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 520px"):
-        ui.label(f"Address of {remote.title}" if remote else "An OpenAI-compatible address").classes("text-h6")
+    with opened_dialog(f"Address of {remote.title}" if remote else "An OpenAI-compatible address", 520) as dialog:
         name = ui.input("Name", value=remote.name if remote else "", placeholder="my-server").props(
             "outlined dense autofocus"
         )
@@ -122,8 +119,6 @@ async def address(again: Again, remote: Remote | None = None, stored: Address | 
 
         trying = Trial(dialog, try_it, again)
         url.on("keydown.enter", lambda: trying.run())
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 async def sure(question: str, act: str = "Remove") -> bool:

@@ -12,6 +12,7 @@ from chapeta.gateway.catalog.search import Wanted
 from chapeta.gateway.providers import addresses
 from chapeta.types import ModelInfo
 from chapeta.web import words
+from chapeta.web.frame import heading
 from chapeta.web.models.details import open_details
 from chapeta.web.models.listing import Listing, listing
 from chapeta.web.models.providers import fetch_lists
@@ -46,7 +47,7 @@ class Catalogue:
     """The list on a page with its filters."""
 
     def __init__(self) -> None:
-        ui.html("<h2>Everything you can call</h2>", sanitize=False)
+        heading("Everything you can call", "llm")
         look = "outlined dense options-dense"
         self._search = ui.input(placeholder="Search by name or id").classes("w-full")
         self._search.props('outlined dense clearable debounce=200 aria-label="Search models"')

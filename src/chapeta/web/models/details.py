@@ -8,6 +8,7 @@ from nicegui import ui
 
 from chapeta.errors import ChapetaError
 from chapeta.web import settings
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
 from chapeta.web.models.listing import details
 from chapeta.web.services import thread
@@ -20,8 +21,7 @@ async def open_details(model: str) -> None:
     except ChapetaError as error:
         say(error)
         return
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 620px"):
-        ui.label(model).classes("text-h6").style("overflow-wrap: anywhere")
+    with opened_dialog(model) as dialog:
         if found.problem:
             ui.label(found.problem).classes("notice bad").style("width: 100%")
         with ui.element("table").classes("grid-table"), ui.element("tbody"):
@@ -42,5 +42,3 @@ async def open_details(model: str) -> None:
                 "Talk to it", icon="chat", on_click=lambda: ui.navigate.to(f"/?model={quote(model, safe='')}")
             ).props("flat no-caps")
             ui.button("Close", on_click=dialog.close).props("unelevated no-caps autofocus")
-    dialog.on("hide", dialog.delete)
-    dialog.open()

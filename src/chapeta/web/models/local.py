@@ -10,7 +10,7 @@ from nicegui import ui
 from chapeta import deployments
 from chapeta.engine import weights
 from chapeta.errors import ChapetaError
-from chapeta.web.frame import say
+from chapeta.web.frame import heading, say
 from chapeta.web.models.ask_key import sure
 from chapeta.web.models.details import open_details
 from chapeta.web.models.pulls import PULLS, Pull
@@ -50,7 +50,7 @@ class Local:
     """The list on a page; it follows a fetch, also one that another page began."""
 
     def __init__(self) -> None:
-        ui.html("<h2>On this machine</h2>", sanitize=False)
+        heading("On this machine", "embedded-model")
         self._place = ui.column().classes("w-full gap-2")
 
     async def draw(self) -> None:

@@ -149,8 +149,9 @@ def _options(select: ui.select, found: dict[str, str]) -> None:
 def _hit(hit: Hit) -> str:
     """HTML of a link to it; texts are untrusted, and escaped."""
     marked = html.escape(hit.snippet).replace(MARK, "<mark>").replace(END, "</mark>")
+    turn = f"?turn={quote(hit.turn_id)}" if hit.turn_id else ""
     return (
-        f'<a class="term" href="/chat/{quote(hit.chat_id)}"><div class="row items-baseline" style="gap: 8px">'
+        f'<a class="term" href="/chat/{quote(hit.chat_id)}{turn}"><div class="row items-baseline" style="gap: 8px">'
         f'<div class="text-weight-medium">{html.escape(hit.title or "New chat")}</div>'
         f'<div class="small muted">{html.escape(words.when(hit.created_at))}</div></div>'
         f'<div class="small muted">{marked}</div></a>'

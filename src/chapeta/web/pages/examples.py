@@ -15,6 +15,7 @@ from chapeta.web import words
 from chapeta.web.dataset.bringing import Bringing
 from chapeta.web.dataset.checking import show_check, show_split
 from chapeta.web.dataset.rows import Pairs, Rows
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import frame, list_chats, title
 from chapeta.web.services import Services, thread
 
@@ -34,7 +35,7 @@ async def show(services: Services, name: str = "") -> None:
 
 
 async def _all() -> None:
-    title("Examples", LEAD)
+    title("Examples", LEAD, "dataset")
     Bringing()
     found = await thread(datasets.listed)
     if not found:
@@ -84,7 +85,7 @@ async def _dataset(name: str) -> None:
 
 
 def _rename(name: str) -> None:
-    with ui.dialog() as dialog, ui.card().classes("w-full gap-2").style("max-width: 440px"):
+    with opened_dialog(f"Rename {name}", 440, classes="gap-2") as dialog:
         box = ui.input("Name", value=name).props("outlined dense autofocus").classes("w-full")
         problem = ui.label().classes("small bad").props("role=alert")
 
@@ -100,14 +101,11 @@ def _rename(name: str) -> None:
         with ui.row().classes("w-full justify-end"):
             ui.button("Cancel", on_click=dialog.close, color=None).props("flat no-caps")
             ui.button("Rename", on_click=keep).props("unelevated no-caps")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 def _remove(name: str) -> None:
     """Asks first: there is no way back."""
-    with ui.dialog() as dialog, ui.card().classes("w-full gap-2").style("max-width: 440px"):
-        ui.label(f"Remove {name}?").classes("text-h6")
+    with opened_dialog(f"Remove {name}?", 440, classes="gap-2") as dialog:
         ui.label("Its examples and preferences are gone then. What was made from them stays.").classes("muted")
         problem = ui.label().classes("small bad").props("role=alert")
 
@@ -122,5 +120,3 @@ def _remove(name: str) -> None:
         with ui.row().classes("w-full justify-end"):
             ui.button("Keep it", on_click=dialog.close, color=None).props("flat no-caps autofocus")
             ui.button("Remove", on_click=remove, color="negative").props("unelevated no-caps")
-    dialog.on("hide", dialog.delete)
-    dialog.open()

@@ -16,7 +16,7 @@ LEAD = "Your own keys, kept in this machine's keychain; they leave it only in ca
 
 async def show(services: Services) -> None:
     with frame("Models and keys", "/models"), ui.element("main").classes("page"):
-        title("Models and keys", LEAD)
+        title("Models and keys", LEAD, "byok")
         providers = Providers(changed=lambda: catalogue.renew())
         local = Local()
         access = AccessKeys(services)

@@ -27,7 +27,7 @@ async def show(services: Services, name: str = "") -> None:
 
 
 async def _library() -> None:
-    title("Skills", LEAD)
+    title("Skills", LEAD, "skill")
     with ui.row().classes("gap-2"):
         ui.button("Write one", icon="add", on_click=bring.write_one).props("unelevated no-caps dense")
         ui.button("Paste one", icon="content_paste", on_click=bring.paste_one).props("flat no-caps dense")

@@ -30,7 +30,7 @@ async def show(services: Services, name: str = "") -> None:
 
 
 async def _begin() -> None:
-    title("Specialise", LEAD)
+    title("Specialise", LEAD, "candidate")
     names = [one.name for one in await thread(datasets.listed) if one.rows]
     begin = Begin(names)
     wanted = ui.context.client.request.query_params.get("dataset")

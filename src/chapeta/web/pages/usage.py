@@ -37,7 +37,7 @@ class Look:
 
 async def show(services: Services) -> None:
     with frame("Usage", "/usage"), ui.element("main").classes("page"):
-        title("Usage", LEAD)
+        title("Usage", LEAD, "token")
         with ui.row().classes("gap-3 w-full"):
             toggle = "no-caps unelevated dense toggle-color=primary"
             since = ui.toggle(SINCE, value=30).props(f'{toggle} aria-label="Since when"')

@@ -15,6 +15,7 @@ from chapeta.errors import BadInput, ChapetaError
 from chapeta.skills import bring
 from chapeta.skills.bring import NeedsDescription, Report
 from chapeta.skills.file import MAX_DESCRIPTION_CHARS, MAX_FILE_BYTES, decoded
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
 from chapeta.web.services import thread
 
@@ -37,8 +38,7 @@ def paste_one() -> None:
 def _text(head: str, start: str) -> None:
     """Takes text; where it has no description, it is asked for."""
     count = Estimate()
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 760px"):
-        ui.label(head).classes("text-h6")
+    with opened_dialog(head, 760) as dialog:
         text = ui.textarea(value=start, placeholder="With or without a head of name and description")
         text.props("outlined autofocus input-style=min-height:40vh aria-label='Text of the Skill'").classes(
             "w-full mono"
@@ -77,8 +77,6 @@ def _text(head: str, start: str) -> None:
         with ui.row().classes("w-full justify-end"):
             ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
             ui.button("Keep", on_click=keep).props("unelevated no-caps")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 class Bring:
@@ -131,8 +129,7 @@ class Bring:
             self._say(report, take, done)
 
     def _ask_description(self, error: NeedsDescription, take: Take, done: Callable[[], None]) -> None:
-        with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 560px"):
-            ui.label(f"/{error.name} has no description").classes("text-h6")
+        with opened_dialog(f"/{error.name} has no description", 560) as dialog:
             what = ui.input("What it does, and when to use it").props(
                 f"outlined dense autofocus maxlength={MAX_DESCRIPTION_CHARS}"
             )
@@ -149,13 +146,10 @@ class Bring:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
                 ui.button("Bring in", on_click=go_on).props("unelevated no-caps")
-        dialog.on("hide", dialog.delete)
-        dialog.open()
 
     def _say(self, report: Report, take: Take, done: Callable[[], None]) -> None:
         """What came over, as a list; those that were here can be replaced."""
-        with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 640px"):
-            ui.label("What came over").classes("text-h6")
+        with opened_dialog("What came over", 640) as dialog:
             with ui.column().classes("w-full gap-2").style("max-height: 60vh; overflow: auto; flex-wrap: nowrap"):
                 _report(report)
 
@@ -168,13 +162,8 @@ class Bring:
                     ui.button("Replace mine with these", on_click=replace).props("flat no-caps")
                 ui.button("Close", on_click=dialog.close).props("unelevated no-caps autofocus")
 
-        def closed() -> None:
-            dialog.delete()
-            if not any(why == TAKEN for _, why in report.left_out):
-                done()
-
-        dialog.on("hide", closed)
-        dialog.open()
+        if not any(why == TAKEN for _, why in report.left_out):
+            dialog.on("hide", done)
 
 
 def take_file(path: Path, description: str, over: bool) -> Report:

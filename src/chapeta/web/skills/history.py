@@ -12,7 +12,8 @@ from chapeta.skills import library
 from chapeta.skills.library import Version
 from chapeta.web import words
 from chapeta.web.components.answer import Answer
-from chapeta.web.frame import say
+from chapeta.web.dialogs import opened_dialog
+from chapeta.web.frame import heading, say
 from chapeta.web.services import thread
 
 STEP = 20
@@ -27,7 +28,7 @@ class History:
     def __init__(self, name: str, in_use: Callable[[], str], back: Back) -> None:
         self._name, self._in_use, self._back = name, in_use, back
         self._shown = STEP
-        ui.html("<h2>Versions</h2>", sanitize=False)
+        heading("Versions")
         self._place = ui.column().classes("w-full gap-1")
 
     async def draw(self) -> None:
@@ -107,13 +108,10 @@ class History:
 
 def _dialog(head: str) -> ui.element:
     """An open dialog; what is made inside the block is its middle."""
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 820px; max-height: 84vh"):
-        ui.label(head).classes("text-h6")
+    with opened_dialog(head, 820, style="max-height: 84vh") as dialog:
         middle = ui.element("div").classes("w-full").style("overflow: auto")
         with ui.row().classes("w-full justify-end"):
             ui.button("Close", on_click=dialog.close).props("unelevated no-caps autofocus")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
     return middle
 
 

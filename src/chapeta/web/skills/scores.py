@@ -10,6 +10,7 @@ from chapeta.errors import ChapetaError
 from chapeta.jobs import Job, Watch, cancel, jobs, watch
 from chapeta.skills import library
 from chapeta.skills.scores import scores, series
+from chapeta.web.frame import heading
 from chapeta.web.services import thread
 from chapeta.web.skills.score_form import KIND, Form
 from chapeta.web.skills.score_table import score_table
@@ -29,7 +30,7 @@ class Scores:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        ui.html("<h2>Scores</h2>", sanitize=False)
+        heading("Scores", "confidence-interval")
         ui.label(LEAD).classes("lead")
         self._form = Form(name, self._follow)
         self._work = ui.column().classes("w-full gap-1")

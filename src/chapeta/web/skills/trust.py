@@ -13,7 +13,8 @@ from chapeta.errors import BadInput, ChapetaError
 from chapeta.skills import trust
 from chapeta.skills.trust import Look, Shown
 from chapeta.web.components.answer import Answer
-from chapeta.web.frame import say
+from chapeta.web.dialogs import opened_dialog
+from chapeta.web.frame import heading, say
 from chapeta.web.services import thread
 
 Again = Callable[[], Awaitable[None]]
@@ -64,7 +65,7 @@ class Trust:
 
     def __init__(self, changed: Again) -> None:
         self._changed = changed
-        ui.html("<h2>Project folders</h2>", sanitize=False)
+        heading("Project folders")
         ui.label(LEAD).classes("lead")
         self._place = ui.column().classes("w-full gap-2")
         with ui.row().classes("w-full items-center gap-2"):
@@ -113,8 +114,7 @@ class Trust:
 
     def _ask(self, look: Look) -> None:
         """Shows every skill whole, then asks."""
-        with self._place, ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 760px"):
-            ui.label("The Skills of this folder").classes("text-h6")
+        with self._place, opened_dialog("The Skills of this folder", 760) as dialog:
             ui.label(str(look.folder)).classes("mono muted").style("overflow-wrap: anywhere")
             with ui.column().classes("w-full gap-1").style("max-height: 56vh; overflow: auto; flex-wrap: nowrap"):
                 for skill in look.skills:
@@ -131,8 +131,6 @@ class Trust:
                     ui.button(f"Trust {_count(len(look.skills))}", on_click=partial(self._trust, look, dialog)).props(
                         "unelevated no-caps"
                     )
-        dialog.on("hide", dialog.delete)
-        dialog.open()
 
     async def _trust(self, look: Look, dialog: ui.dialog) -> None:
         with self._place:

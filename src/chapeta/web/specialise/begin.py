@@ -16,7 +16,7 @@ from chapeta.jobs.planned import Looked
 from chapeta.progress import Progress
 from chapeta.stages.run import Settings
 from chapeta.web.frame import say
-from chapeta.web.services import thread
+from chapeta.web.services import slow, thread
 from chapeta.web.specialise import candidates, reading
 from chapeta.web.specialise.choice import Choice
 from chapeta.web.specialise.more import more_choices
@@ -86,7 +86,7 @@ class Begin:
                 file = Path(folder) / "given"
                 await given.file.save(file)
                 try:
-                    kept = await thread(keep, file, given.file.name)
+                    kept = await slow(keep, file, given.file.name)
                 except ChapetaError as error:
                     reading.refused(self._read, error)
                     return
@@ -104,7 +104,7 @@ class Begin:
         self._chosen.clear()
         with reading.waiting(self._read, stage, LOOK_S):
             try:
-                looked = await thread(_look, self._choice.everything(), stage)
+                looked = await slow(_look, self._choice.everything(), stage)
             except ChapetaError as error:
                 looked, problem = None, error
         if turn != self._turn or self._read.is_deleted:

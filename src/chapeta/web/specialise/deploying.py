@@ -13,6 +13,7 @@ from chapeta.jobs import Job
 from chapeta.jobs.found import Found, deployed
 from chapeta.web import words
 from chapeta.web.ask import ask
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
 from chapeta.web.services import thread
 from chapeta.web.specialise.choice import ABOUT
@@ -72,8 +73,7 @@ class Deploying:
         """Asks for the name under which it is to answer."""
         run = self._job.run.name
         offered = run if candidate == self._result.verdict.use else f"{run}-{candidate.replace('+', '-')}"
-        with self._dialogs, ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 440px"):
-            ui.label(f"Deploy {candidate}").classes("text-h6")
+        with self._dialogs, opened_dialog(f"Deploy {candidate}", 440, term="deployment") as dialog:
             ui.label("It answers under this name in Chat, in `chapeta ask` and `chapeta serve`.").classes("small muted")
             name = ui.input("Name", value=offered).props("outlined dense autofocus").classes("w-full")
             problem = ui.label().classes("small bad").props("role=alert")
@@ -92,8 +92,6 @@ class Deploying:
             with ui.row().classes("w-full justify-end"):
                 ui.button("Cancel", on_click=dialog.close, color=None).props("flat no-caps")
                 ui.button("Deploy", on_click=deploy).props("unelevated no-caps")
-        dialog.on("hide", dialog.delete)
-        dialog.open()
 
 
 def _head(text: str, term: str, kind: str = "") -> None:

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from chapeta.errors import ChapetaError
 from chapeta.jobs.found import Difference, differences
+from chapeta.web.frame import heading
 from chapeta.web.services import thread
 
 ROWS = 5
@@ -29,7 +30,7 @@ class Differences:
             problem = "" if total else "All candidates gave the same answers."
         self._place.clear()
         with self._place:
-            ui.html("<h2>Where they differ</h2>", sanitize=False)
+            heading("Where they differ")
             if problem:
                 ui.label(problem).classes("muted")
                 return

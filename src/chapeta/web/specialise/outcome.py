@@ -8,6 +8,7 @@ from chapeta.errors import ChapetaError
 from chapeta.jobs import Job
 from chapeta.jobs.found import Found, found
 from chapeta.web.ask import ask
+from chapeta.web.frame import heading
 from chapeta.web.services import thread
 from chapeta.web.specialise.deploying import Deploying
 from chapeta.web.specialise.differences import Differences
@@ -48,6 +49,6 @@ def _verdict(result: Found) -> None:
 
 def _report(job: Job) -> None:
     with ui.row().classes("w-full items-center gap-3"):
-        ui.html("<h2>The report</h2>", sanitize=False)
+        heading("The report")
         ui.link("Open it by itself", f"/reports/{job.id}", new_tab=True).classes("small")
     ui.element("iframe").props(f'src="/reports/{job.id}" sandbox="" title="The report"').classes("report")

@@ -7,7 +7,7 @@ from nicegui import ui
 from chapeta.errors import ChapetaError
 from chapeta.jobs import Job, jobs, remove
 from chapeta.web import words
-from chapeta.web.frame import say
+from chapeta.web.frame import heading, say
 from chapeta.web.services import thread
 
 SHOWN = 30
@@ -33,7 +33,7 @@ class Runs:
         if not found:
             return
         with self._place:
-            ui.html("<h2>Runs</h2>", sanitize=False)
+            heading("Runs")
             table = ui.element("table").classes("grid-table").props("aria-label=Runs")
             with ui.element("div").classes("card").style("padding: 0") as card:
                 table.move(card)

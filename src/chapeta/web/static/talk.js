@@ -1,9 +1,21 @@
 // Keeps the end of a chat in sight while an answer grows, unless the reader has scrolled away.
 (() => {
   const near = 80;
-  let stuck = true;
+  let stuck = true, shown = false;
   const body = () => document.querySelector(".talk-body");
-  const down = () => { const b = body(); if (b && stuck) b.scrollTop = b.scrollHeight; };
+  const down = () => {
+    const wanted = new URLSearchParams(location.search).get("turn"); // what a search has found comes into sight
+    const turn = wanted && !shown && document.querySelector(`[data-turn="${CSS.escape(wanted)}"]`);
+    if (turn) {
+      shown = true;
+      stuck = false;
+      turn.classList.add("found");
+      turn.scrollIntoView({ block: "center" });
+      return;
+    }
+    const b = body();
+    if (b && stuck) b.scrollTop = b.scrollHeight;
+  };
   const watch = new ResizeObserver(down);
   const begin = () => {
     const b = body(), column = document.querySelector(".talk-column");

@@ -16,7 +16,6 @@ from chapeta.web import choices, theme
 from chapeta.web.services import slow, thread
 from chapeta.web.talk.chips import Chips
 from chapeta.web.talk.files import attach
-from chapeta.web.talk.making import price_of
 from chapeta.web.talk.ways import draw_full
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class Composer:
     async def reprice(self) -> None:
         """The model has changed, and with it what the files cost."""
         if self._chips.files:
-            self._chips.draw(await thread(price_of, self._talk.model))
+            self._chips.draw(await thread(choices.price_of, self._talk.model))
 
     def _draw_row(self) -> None:
         self._upload = ui.upload(
@@ -187,7 +186,7 @@ class Composer:
 
 
 def _known(model: str) -> tuple[choices.Choice, Price | None]:
-    return choices.find(model), price_of(model)
+    return choices.find(model), choices.price_of(model)
 
 
 def _button(name: str, note: ui.element, code: str) -> None:

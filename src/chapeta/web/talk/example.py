@@ -7,6 +7,7 @@ from nicegui import ui
 from chapeta.chat.learned import before
 from chapeta.chat.types import Turn
 from chapeta.examples import datasets
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.services import Services, thread
 from chapeta.web.talk import keep
 
@@ -15,8 +16,7 @@ async def make_example(services: Services, turn: Turn) -> None:
     """Asks for the dataset and lets the answer be corrected."""
     messages = await thread(before, services.chats, turn)
     names = await keep.names()
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 720px"):
-        ui.label("Make an example of it").classes("text-h6")
+    with opened_dialog("Make an example of it", 720) as dialog:
         ui.label(
             "Correct the answer if it should have been another: what stands here is what a model will learn."
         ).classes("muted small")
@@ -28,6 +28,4 @@ async def make_example(services: Services, turn: Turn) -> None:
             await thread(datasets.append, name, messages, answer.value or "", source)
 
         keeping = keep.Keeping(dialog, names, add)
-    dialog.on("hide", dialog.delete)
-    dialog.open()
     await keeping.of(messages, lambda: (answer.value or "",))

@@ -6,16 +6,14 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from chapeta import deployments
 from chapeta.chat.reported import learnt
 from chapeta.chat.request import Attachments, Draft, build, filled
 from chapeta.chat.tokens import Count, Exact
 from chapeta.chat.types import Attachment, SkillBy, Summary, Turn
 from chapeta.chat.window import Full, asking, default_room, fitted
 from chapeta.engine import weights
-from chapeta.gateway import catalog
 from chapeta.skills.choose import Choice
-from chapeta.types import Json, Message, Price
+from chapeta.types import Json, Message
 from chapeta.web import choices
 from chapeta.web.services import Services, thread
 from chapeta.web.talk import speaks
@@ -128,10 +126,3 @@ async def count_for(services: Services, model: str, path: Sequence[Turn] = ()) -
         return asyncio.run_coroutine_threadsafe(services.core.count_tokens(file, what), loop).result()
 
     return Exact(count, count)
-
-
-def price_of(model: str) -> Price | None:
-    """What a model costs, or the one that a deployment stands on; None where nobody says. Blocks."""
-    deployed = deployments.find(model) if model in deployments.names() else None
-    model = deployed.model if deployed else model
-    return choices.FREE if weights.is_local(model) else catalog.price_of(model)

@@ -9,6 +9,7 @@ from nicegui import ui
 from chapeta.web import words
 from chapeta.web.ask import ask
 from chapeta.web.choices import Choice, choices
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.services import thread
 
 Chosen = Callable[[str], Awaitable[None]]
@@ -17,7 +18,7 @@ KINDS = {"deployment": "rocket_launch", "local": "computer", "provider": "cloud"
 
 async def pick_model(chosen: Chosen) -> None:
     """Opens the picker; `chosen` gets the id."""
-    with ui.dialog() as dialog, ui.card().classes("w-full gap-2").style("max-width: 640px; height: min(80vh, 640px)"):
+    with opened_dialog("", 640, classes="gap-2", style="height: min(80vh, 640px)") as dialog:
         search = ui.input(placeholder="Search models, or type any id").props(
             'outlined dense autofocus clearable aria-label="Search models"'
         )
@@ -48,8 +49,6 @@ async def pick_model(chosen: Chosen) -> None:
         search.props("debounce=150").on_value_change(show)
         search.on("keydown.enter", first)
         await show()
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 def _line(choice: Choice, take: Chosen) -> None:

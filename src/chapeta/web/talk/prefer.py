@@ -8,6 +8,7 @@ from chapeta.chat.learned import before, others
 from chapeta.chat.types import Turn
 from chapeta.errors import BadInput
 from chapeta.examples import datasets
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
 from chapeta.web.services import Services, thread
 from chapeta.web.talk import keep
@@ -23,8 +24,7 @@ async def prefer(services: Services, turn: Turn) -> None:
         return
     messages = await thread(before, services.chats, turn)
     names = await keep.names()
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 720px"):
-        ui.label("Prefer this answer").classes("text-h6")
+    with opened_dialog("Prefer this answer", 720, term="preference-pair") as dialog:
         _beginning(turn)
         ui.label("to" if len(worse) == 1 else "to those that are ticked").classes("muted small")
         ticks = {}
@@ -45,8 +45,6 @@ async def prefer(services: Services, turn: Turn) -> None:
                 await thread(datasets.append_pair, name, messages, turn.text, other.text, source)
 
         keeping = keep.Keeping(dialog, names, add)
-    dialog.on("hide", dialog.delete)
-    dialog.open()
     await keeping.of(messages, lambda: (turn.text, *(other.text for other in chosen())))
 
 

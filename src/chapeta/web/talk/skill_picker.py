@@ -7,17 +7,14 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from chapeta.skills import library
-from chapeta.web.ask import ask
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.services import thread
 
 
 async def pick_skill(chosen: Callable[[str], Awaitable[None]], here: str) -> None:
     """Opens the list; `chosen` gets the name, "" for none."""
     entries = [entry for entry in await thread(library.entries) if entry.enabled and entry.by_hand]
-    with ui.dialog() as dialog, ui.card().classes("w-full gap-1").style("max-width: 560px; max-height: 80vh"):
-        with ui.row().classes("items-center gap-1"):
-            ui.label("Skill").classes("text-h6")
-            ask("skill")
+    with opened_dialog("Skill", 560, term="skill", classes="gap-1", style="max-height: 80vh") as dialog:
 
         async def take(name: str) -> None:
             dialog.close()
@@ -29,8 +26,6 @@ async def pick_skill(chosen: Callable[[str], Awaitable[None]], here: str) -> Non
         if not entries:
             ui.label("There are no skills yet.").classes("muted")
         ui.link("Write or import skills", "/skills")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 def _line(title: str, about: str, name: str, here: str, take: Callable[[str], Awaitable[None]]) -> None:

@@ -8,8 +8,9 @@ from typing import ParamSpec
 
 from nicegui import ui
 
+from chapeta.chat.lead import lead_to
 from chapeta.chat.types import Chat, Turn
-from chapeta.errors import ChapetaError
+from chapeta.errors import ChapetaError, Missing
 from chapeta.web import settings
 from chapeta.web.frame import list_chats, say
 from chapeta.web.services import Services, thread
@@ -25,6 +26,7 @@ from chapeta.web.talk.xray import show_xray
 Given = ParamSpec("Given")
 FIRST = 30  # turns that are drawn at once; as many earlier ones whenever they are asked for
 FIRST_CHARACTERS = 20_000  # of all of them; long ones fill the window many times over, and take their time to build
+MOST_AT_ONCE = 150  # turns that are drawn to lead to one of them
 CHANGES_S = 1.0  # how often other tabs' changes are looked for
 
 
@@ -69,10 +71,21 @@ class Talk:
             self.model, self.skill = self.chat.model or self.model, self.chat.skill
         self._look = ui.timer(LOOK_S, self._show_more, active=False)
         self._many = await self._how_many()
+        await self._lead_to(ui.context.client.request.query_params.get("turn", ""))
         await self.draw(measured=False)
         if self.chat is not None:
             ui.timer(0, self._measure, once=True)  # what would be sent is built once the page is there
-        ui.timer(CHANGES_S, self._follow_others)
+        self._follow = ui.timer(CHANGES_S, self._follow_others)
+
+    async def _lead_to(self, turn_id: str) -> None:
+        """A search has found this turn: its branch is shown, as far back as the turn, which talk.js brings into sight."""
+        found = await thread(lead_to, self.services.chats, self.chat, turn_id) if self.chat and turn_id else None
+        if found is None:
+            return
+        self.chat, far = found
+        self._many = max(self._many, min(far, MOST_AT_ONCE))
+        if far > MOST_AT_ONCE:
+            say(f"That message stands {far - MOST_AT_ONCE:,} messages further up: press Earlier messages.", "info")
 
     async def draw(self, measured: bool = True) -> None:
         """What is shown follows the store; what has not changed is not touched. measured: with how full the window is."""
@@ -107,6 +120,7 @@ class Talk:
             self.chat = await thread(self.services.chats.change, self.chat.id, model=model)
         settings.change(model=model)
         await self.head.draw()
+        await self.composer.reprice()
 
     async def choose_skill(self, skill: str) -> None:
         """A skill that is picked, also the same one anew, speaks as it is now; else a chat keeps the version it has."""
@@ -151,7 +165,12 @@ class Talk:
         chat = self.chat
         if chat is None or self._drawing.locked() or self._seen == self.services.live.changes(chat.id):
             return
-        await self._refresh_chat()
+        try:
+            await self._refresh_chat()
+        except Missing as error:  # deleted in another window
+            self._follow.deactivate()
+            self.composer.refuse(error)
+            return
         await self.draw()
 
     async def _refresh_chat(self) -> None:

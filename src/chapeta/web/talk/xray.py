@@ -11,8 +11,10 @@ from chapeta.chat.types import Turn
 from chapeta.chat.xray import Piece, Xray, look
 from chapeta.types import Json
 from chapeta.web import words
+from chapeta.web.choices import price_of
+from chapeta.web.dialogs import opened_dialog
 from chapeta.web.services import Services, thread
-from chapeta.web.talk.making import count_for, price_of
+from chapeta.web.talk.making import count_for
 from chapeta.web.talk.turns import speaker
 
 MOST_SHOWN = 20_000
@@ -27,8 +29,7 @@ async def show_xray(services: Services, turn: Turn, send_on: Callable[[], Awaita
     """Opens the request of an answer. send_on: asks for another model, and sends it there."""
     body: Json | None = await thread(services.chats.request, turn.id)
     seen = await _looked(services, turn, body) if body is not None else None
-    with ui.dialog() as dialog, ui.card().classes("w-full xray").style("max-width: 860px; max-height: 86vh"):
-        ui.label("What was sent").classes("text-h6")
+    with opened_dialog("What was sent", 860, term="x-ray", classes="xray", style="max-height: 86vh") as dialog:
         if seen is None:
             ui.label("Nothing was sent for this answer, or it was not kept.").classes("muted")
         else:
@@ -47,8 +48,6 @@ async def show_xray(services: Services, turn: Turn, send_on: Callable[[], Awaita
                 ui.button("Copy as JSON", on_click=lambda: ui.clipboard.write(text)).props("flat no-caps")
                 ui.button("Send it again on another model", on_click=on).props("flat no-caps")
             ui.button("Close", on_click=dialog.close).props("unelevated no-caps")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
 
 
 async def _looked(services: Services, turn: Turn, body: Json) -> Xray:

@@ -11,7 +11,8 @@ from nicegui import ui
 from chapeta.errors import ChapetaError
 from chapeta.gateway.ledger.budgets import BudgetUse, change_budget, told
 from chapeta.gateway.ledger.limits import moment
-from chapeta.web.frame import say
+from chapeta.web.dialogs import opened_dialog
+from chapeta.web.frame import heading, say
 from chapeta.web.services import Services, thread
 
 SOON = 0.8
@@ -20,7 +21,7 @@ Again = Callable[[], Awaitable[None]]
 
 def budgets(found: Sequence[BudgetUse], services: Services, again: Again) -> None:
     """A bar a budget. again: draws them anew."""
-    ui.html("<h2>Budgets</h2>", sanitize=False)
+    heading("Budgets", "budget")
     if not found:
         with ui.row().classes("items-center gap-1"):
             ui.label("No access key has a budget.").classes("muted")
@@ -48,8 +49,7 @@ def _bar(use: BudgetUse, services: Services, again: Again) -> None:
 
 
 async def _change(use: BudgetUse, services: Services, again: Again) -> None:
-    with ui.dialog() as dialog, ui.card().classes("w-full").style("max-width: 420px"):
-        ui.label(f"Budget of {use.key}").classes("text-h6")
+    with opened_dialog(f"Budget of {use.key}", 420) as dialog:
         ui.label(f"{told(use)}. What was spent stays spent.").classes("muted")
         per = "in all" if use.budget.period == "total" else f"a {use.budget.period}"
         usd = ui.number(f"USD {per}", value=use.budget.usd, min=0, step=1, format="%.2f").props(
@@ -71,5 +71,3 @@ async def _change(use: BudgetUse, services: Services, again: Again) -> None:
         with ui.row().classes("w-full justify-end"):
             ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
             ui.button("Keep", on_click=keep).props("unelevated no-caps")
-    dialog.on("hide", dialog.delete)
-    dialog.open()
