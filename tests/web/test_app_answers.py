@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apps import SAYING, App, answered, ask
 from browser import Page
 from playwright.sync_api import Locator, expect
-from test_app_chat import SAYING, App, answered, ask
 
 from serving import point
 from standin.server import Standin

@@ -5,34 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from apps import QUESTION, SAYING, App, answered, ask, wait
 from browser import Page
 from playwright.sync_api import expect
 
-from serving import Serving, point
+from serving import point
 from standin.server import Standin
-
-QUESTION = ".composer textarea"
-SAYING = "article[aria-label=Answer]"
-
-
-class App(Serving):
-    """`chapeta app` as a user starts it; url: where the pages are."""
-
-    def __init__(self, home: Path, **variables: str) -> None:
-        super().__init__(home, **variables)
-        self._words = ("app", "--no-browser", "--port", "0", "--json")
-
-
-@pytest.fixture
-def standin() -> Iterator[Standin]:
-    with Standin(None, "openai") as provider:
-        yield provider
 
 
 @pytest.fixture
@@ -45,29 +27,11 @@ def app(home: Path, standin: Standin) -> Iterator[App]:
         assert "Traceback" not in running.err
 
 
-def ask(page: Page, text: str) -> None:
-    page.it.fill(QUESTION, text)
-    page.it.press(QUESTION, "Enter")
-
-
-def answered(page: Page, number: int = 1) -> None:
-    """Waits until so many answers are complete."""
-    expect(page.it.locator(f"{SAYING} .turn-foot")).to_have_count(number, timeout=30_000)
-
-
 def rows(home: Path) -> list[tuple[str, str, str]]:
     with sqlite3.connect(home / "chapeta.sqlite") as connection:
         found: list[tuple[str, str, str]] = connection.execute(
             "SELECT role, status, text FROM chat_turns ORDER BY number"
         ).fetchall()
-    return found
-
-
-def wait(condition: Callable[[], Any], most_s: float = 20.0) -> Any:
-    deadline = time.monotonic() + most_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
     return found
 
 

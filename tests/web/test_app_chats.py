@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apps import SAYING, App
 from browser import Page
 from playwright.sync_api import Locator, expect
-from test_app_chat import SAYING, App
 
 from chapeta.chat.store import Chats
 from chapeta.storage.database import open_database

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps import QUESTION, SAYING, App, answered, ask, wait
 from browser import Page
 from playwright.sync_api import Locator, expect
-from test_app_chat import QUESTION, SAYING, App, answered, ask, wait
 
 from chat.document_files import pdf, png
 from serving import point
@@ -34,12 +34,6 @@ GIVE = """([kind, name, type, data]) => {
     : new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true });
   to.dispatchEvent(event);
 }"""
-
-
-@pytest.fixture
-def standin() -> Iterator[Standin]:
-    with Standin(None, "openai") as provider:
-        yield provider
 
 
 @pytest.fixture

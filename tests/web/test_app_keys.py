@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps import App, answered, ask
 from browser import Page
 from playwright.sync_api import Locator, expect
-from test_app_chat import App, answered, ask, point
 
 from chapeta.storage.database import open_database
 from loopback import reply, serving
+from serving import point
 from standin.server import KEY, Standin
 
 WRONG = "sk-wrong-wrong-wrong-wrong"

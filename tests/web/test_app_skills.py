@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps import App
 from browser import Page
 from playwright.sync_api import Locator, expect
-from test_app_chat import App
 
 from chapeta.examples import datasets
 from chapeta.skills import store

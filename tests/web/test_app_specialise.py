@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apps import App, answered, ask, wait
 from browser import Page
 from playwright.sync_api import Locator, expect
-from test_app_chat import App, answered, ask, wait
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 from command import write_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.request
 from pathlib import Path
 
-from test_app_chat import App
+from apps import App
 
 
 def test_the_first_page_is_there_soon_as_nothing_is_loaded_that_it_does_not_need(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ class Disagreement:
     expected: str
     answers: tuple[CandidateAnswer, ...]
 
+    @property
+    def decides(self) -> bool:
+        """Whether some are right and others are not, or less so; else only their words differ."""
+        return len({answer.score for answer in self.answers}) > 1
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chapeta import deployments
+from chapeta.bench.disagreements import CandidateAnswer, Disagreement
 from chapeta.bench.results import BenchResult, Verdict
 from chapeta.deployments import candidate_from_json
 from chapeta.errors import Corrupt, Missing
@@ -35,29 +36,6 @@ class Found:
         return f"Use {self.verdict.use}"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one candidate answered to a row, and its score by the main metric (0 wrong, 1 right)."""
-
-    candidate: str
-    text: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A test row on which candidates differ; answers in the order of the bench."""
-
-    question: str
-    expected: str
-    answers: tuple[Said, ...]
-
-    @property
-    def decides(self) -> bool:
-        """Whether some are right and others are not, or less so."""
-        return len({one.score for one in self.answers}) > 1
-
-
 def found(folder: Path) -> Found:
     """What came out of the run in this folder. Raises Missing where it is not so far, Corrupt for damaged files."""
     try:
@@ -69,12 +47,12 @@ def found(folder: Path) -> Found:
     return Found(bench, verdict, (folder / "report.html").exists())
 
 
-def differences(folder: Path, start: int = 0, count: int = 10) -> tuple[int, list[Difference]]:
+def differences(folder: Path, start: int = 0, count: int = 10) -> tuple[int, list[Disagreement]]:
     """How many test rows candidates differ on, and `count` of them after the first `start`.
 
     First those that decide, where some are right and others wrong; then those where only the words differ.
     """
-    rows: dict[str, Difference] = {}
+    rows: dict[str, Disagreement] = {}
     file = folder / "answers.jsonl"
     if not file.exists():
         raise Missing(f"There are no answers in {folder}.", "Run the bench again.")
@@ -86,12 +64,12 @@ def differences(folder: Path, start: int = 0, count: int = 10) -> tuple[int, lis
     return len(differing), differing[max(0, start) : max(0, start) + count]
 
 
-def _add(rows: dict[str, Difference], line: Json) -> None:
-    said = Said(line["candidate"], line["answer"]["text"], float(line["score"]))
+def _add(rows: dict[str, Disagreement], line: Json) -> None:
+    said = CandidateAnswer(line["candidate"], line["answer"]["text"], float(line["score"]))
     before = rows.get(line["example"])
     if before is None:
         question = line["messages"][-1][1] if line["messages"] else ""
-        rows[line["example"]] = Difference(question, line["expected"], (said,))
+        rows[line["example"]] = Disagreement(line["example"], question, line["expected"], (said,))
     else:
         rows[line["example"]] = dataclasses.replace(before, answers=(*before.answers, said))
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nicegui import ui
 
+from chapeta.bench.disagreements import Disagreement
 from chapeta.errors import ChapetaError
-from chapeta.jobs.found import Difference, differences
+from chapeta.jobs.found import differences
 from chapeta.web.frame import heading
 from chapeta.web.services import thread
 
@@ -53,7 +54,7 @@ class Differences:
             await self.show(max(0, start))
 
 
-def _row(row: Difference) -> None:
+def _row(row: Disagreement) -> None:
     with ui.element("article").classes("card").props('aria-label="A row on which candidates differ"'):
         ui.label(row.question).classes("clip")
         ui.label(f"Expected: {row.expected}").classes("text-weight-medium clip")
