@@ -292,3 +292,30 @@ def test_many_chats_come_page_by_page(app: App, page: Page, home: Path) -> None:
     expect(page.it.get_by_text("No chats yet.")).to_be_visible()
     press(page, "Undo")
     expect(page.it.get_by_text("124 chats; ")).to_be_visible()
+
+
+def test_names_of_others_stay_names(app: App, home: Path, page: Page) -> None:
+    """An import may bring any text as a model's name; within an attribute it could bring others, with scripts in them."""
+    hostile = 'gpt" onclick="window.hacked=1" onpointerdown="window.hacked=2" x="'
+    with open_database(f"sqlite:///{home / 'chapeta.sqlite'}") as database:
+        chats = Chats(database)
+        chat = chats.create(title=hostile, folder=hostile, model=hostile)
+        question = chats.add(chat.id, None, "user", "Who?")
+        for text in ("one", "two", "three"):
+            chats.add(chat.id, question.id, "assistant", text, model=hostile)
+    page.it.goto(f"{app.url}/chat/{chat.id}")
+    model = page.it.get_by_role("toolbar", name="This chat").get_by_role("button").first
+    expect(model).to_have_accessible_name(f"Model: {hostile}")
+    model.click()
+    page.it.keyboard.press("Escape")
+    page.it.get_by_label("Prefer this one").click()
+    page.it.get_by_role("dialog").get_by_role("checkbox").first.click()
+    assert page.it.locator("[onclick]").count() == 0
+    assert page.it.evaluate("window.hacked") is None
+    page.it.goto(f"{app.url}/compare/{question.id}")
+    page.it.get_by_text("three").click()
+    page.it.goto(f"{app.url}/chats")
+    page.it.get_by_role("checkbox").first.click()
+    assert page.it.evaluate("window.hacked") is None
+    for name in ("onclick", "onpointerdown"):
+        assert page.it.locator(f"[{name}]").count() == 0

@@ -16,6 +16,7 @@ from chapeta.errors import ChapetaError
 from chapeta.web import chat_dialogs, words
 from chapeta.web.exports import FORMS, download
 from chapeta.web.frame import list_chats, say
+from chapeta.web.labels import labelled
 from chapeta.web.services import Services, thread
 from chapeta.web.undo import offer_undo
 
@@ -78,7 +79,7 @@ class ChatList:
         title = chat.title or "New chat"
         with ui.element("div").classes("chat-row").props('role="listitem"'):
             box = ui.checkbox(value=chat.id in self._chosen).props("dense")
-            box.props["aria-label"] = f"Choose {title}"
+            labelled(box, f"Choose {title}")
             box.on_value_change(lambda event: self._choose(chat.id, bool(event.value)))
             self._boxes[chat.id] = box
             # what is deleted cannot be opened before it is brought back
@@ -136,7 +137,7 @@ class ChatList:
 
     def _button(self, label: str, icon: str, act: Callable[[], Awaitable[None]]) -> None:
         button = ui.button(label, icon=icon or None, on_click=self._acting(act), color=None)
-        button.props(f'flat dense no-caps aria-label="{label}"')
+        labelled(button, label).props("flat dense no-caps")
 
     def _acting(self, act: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """An act of a button that may be gone, with the bar, before the act ends."""

@@ -20,6 +20,7 @@ from chapeta.gateway.ledger.limits import parse_budget, parse_rate
 from chapeta.storage.database import Database
 from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import heading, say
+from chapeta.web.labels import labelled
 from chapeta.web.models.ask_key import sure
 from chapeta.web.services import Services, thread
 
@@ -91,16 +92,15 @@ class AccessKeys:
             ui.button("Issue a key", icon="add", on_click=self._issue).props("flat no-caps dense").classes("self-start")
 
     def _line(self, key: AccessKey, spent: str) -> None:
-        with ui.element("div").classes("provider").props(f'role=group aria-label="{key.name}"'):
+        with labelled(ui.element("div").classes("provider").props("role=group"), key.name):
             with ui.column().classes("gap-0").style("flex: 1 1 220px; min-width: 0"):
                 ui.label(key.name).classes("text-weight-medium")
                 now_s = time.time()
                 over = key.expires_at is not None and key.expires_at <= now_s
                 ui.label(limits(key, spent, now_s)).classes("small bad" if over else "small muted")
             ui.label(f"chapeta-…{key.last4}").classes("mono")
-            ui.button("Revoke", on_click=partial(self._revoke, key.name)).props(
-                f'flat dense no-caps aria-label="Revoke {key.name}"'
-            )
+            revoking = ui.button("Revoke", on_click=partial(self._revoke, key.name)).props("flat dense no-caps")
+            labelled(revoking, f"Revoke {key.name}")
 
     async def _revoke(self, name: str) -> None:
         with self._place:

@@ -11,6 +11,7 @@ from chapeta import deployments
 from chapeta.engine import weights
 from chapeta.errors import ChapetaError
 from chapeta.web.frame import heading, say
+from chapeta.web.labels import labelled
 from chapeta.web.models.ask_key import sure
 from chapeta.web.models.details import open_details
 from chapeta.web.models.pulls import PULLS, Pull
@@ -62,7 +63,7 @@ class Local:
                     self._line(one)
 
     def _line(self, one: Here) -> None:
-        with ui.element("div").classes("provider").props(f'role=group aria-label="{one.name}"'):
+        with labelled(ui.element("div").classes("provider").props("role=group"), one.name):
             with ui.column().classes("gap-0").style("flex: 1 1 220px; min-width: 0"):
                 ui.label(one.name).classes("text-weight-medium").style("overflow-wrap: anywhere")
                 ui.label(one.about).classes("small muted")
@@ -80,9 +81,8 @@ class Local:
                         self._remove_button(one)
 
     def _remove_button(self, one: Here) -> None:
-        ui.button(icon="delete_outline", on_click=partial(self._remove, one)).props(
-            f'flat dense round aria-label="Remove {one.name}"'
-        )
+        button = ui.button(icon="delete_outline", on_click=partial(self._remove, one)).props("flat dense round")
+        labelled(button, f"Remove {one.name}")
 
     def _progress(self, pull: Pull) -> None:
         """How far a fetch is, until it is over; then the list is drawn anew."""
@@ -91,7 +91,7 @@ class Local:
             return
         step = ui.label("…").classes("small").props("role=status")
         bar = ui.linear_progress(0.0, show_value=False, size="6px").props("rounded").classes("w-full")
-        bar.props(f'aria-label="Fetching {pull.model}"')
+        labelled(bar, f"Fetching {pull.model}")
 
         async def look() -> None:
             step.text = f"{pull.said[-1] if pull.said else 'beginning'} … {pull.seconds:.0f} s"

@@ -18,6 +18,7 @@ from chapeta.gateway.providers import addresses
 from chapeta.gateway.providers.remote import Remote
 from chapeta.web import words
 from chapeta.web.frame import say
+from chapeta.web.labels import labelled
 from chapeta.web.models import ask_key
 from chapeta.web.services import thread
 
@@ -105,7 +106,7 @@ class Providers:
 
     def _line(self, line: Line) -> None:
         remote = line.remote
-        with ui.element("div").classes("provider").props(f'role=group aria-label="{remote.title}"'):
+        with labelled(ui.element("div").classes("provider").props("role=group"), remote.title):
             with ui.column().classes("gap-0").style("flex: 1 1 200px; min-width: 0"):
                 ui.label(remote.title).classes("text-weight-medium")
                 if line.mine:
@@ -141,7 +142,8 @@ class Providers:
             ui.button(text, on_click=partial(ask_key.key, remote, self.renew)).props("flat dense no-caps")
         ready = bool(line.mask) or not remote.needs_key
         ui.button("Check", on_click=partial(self._check, [line])).props("flat dense no-caps").set_enabled(ready)
-        with ui.button(icon="more_vert").props(f'flat dense round aria-label="More for {remote.title}"'), ui.menu():
+        more = labelled(ui.button(icon="more_vert").props("flat dense round"), f"More for {remote.title}")
+        with more, ui.menu():
             ui.menu_item("Fetch its list of models", partial(self._refresh, remote))
             ui.menu_item("Another address, price" if line.mine else "Another address", partial(self._address, line))
             if line.is_stored or line.mine:

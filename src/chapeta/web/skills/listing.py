@@ -15,6 +15,7 @@ from chapeta.skills import library
 from chapeta.skills.library import Deleted, Entry
 from chapeta.web import words
 from chapeta.web.frame import say
+from chapeta.web.labels import labelled
 from chapeta.web.services import thread
 
 Again = Callable[[], Awaitable[None]]
@@ -52,7 +53,7 @@ class Library:
             _deleted(gone, self.draw)
 
     def _line(self, entry: Entry) -> None:
-        with ui.element("div").classes("provider").props(f'role=group aria-label="{_plain(entry.name)}"'):
+        with labelled(ui.element("div").classes("provider").props("role=group"), entry.name):
             with ui.column().classes("gap-0").style("flex: 1 1 300px; min-width: 0"):
                 with ui.row().classes("gap-2 items-center"):
                     ui.link(f"/{entry.name}", _address(entry)).classes("text-weight-medium").style(
@@ -70,8 +71,7 @@ def switch(entry: Entry, again: Again) -> None:
     """How a skill is used, to choose from."""
     options = {use: text for use, text in USES.items() if entry.by_hand or use != "hand"}
     box = ui.toggle(options, value=entry.use if entry.use in options else "off")
-    box.props(f'no-caps unelevated dense toggle-color=primary aria-label="How {_plain(entry.name)} is used"')
-    box.classes("switch")
+    labelled(box, f"How {entry.name} is used").props("no-caps unelevated dense toggle-color=primary").classes("switch")
 
     async def change(event: events.ValueChangeEventArguments[Any]) -> None:
         try:
@@ -110,9 +110,8 @@ def _deleted(gone: Sequence[Deleted], again: Again) -> None:
                 ui.label(words.when(one.deleted_s) if one.deleted_s is not None else "its versions only").classes(
                     "small muted"
                 )
-                ui.button("Bring back", on_click=partial(_undelete, one.name, again)).props(
-                    f'flat dense no-caps aria-label="Bring back {one.name}"'
-                )
+                back = ui.button("Bring back", on_click=partial(_undelete, one.name, again))
+                labelled(back, f"Bring back {one.name}").props("flat dense no-caps")
 
 
 async def _undelete(name: str, again: Again) -> None:
@@ -128,8 +127,3 @@ async def _undelete(name: str, again: Again) -> None:
 def _address(entry: Entry) -> str:
     folder = "" if entry.place == "mine" else f"?folder={quote(str(entry.folder), safe='')}"
     return f"/skills/{quote(entry.name, safe='')}{folder}"
-
-
-def _plain(text: str) -> str:
-    """A name of others within an attribute of ours."""
-    return "".join(c for c in text if c.isalnum() or c in " -_.")[:80]

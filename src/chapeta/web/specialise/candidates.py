@@ -12,6 +12,7 @@ from chapeta.stages.run import Settings
 from chapeta.web import words
 from chapeta.web.ask import ask
 from chapeta.web.frame import say
+from chapeta.web.labels import labelled
 from chapeta.web.services import thread
 from chapeta.web.specialise.choice import ABOUT, Choice, between, duration
 
@@ -82,7 +83,7 @@ def _line(choice: Choice, one: Planned, changed: Then) -> None:
     with ui.element("tr"):
         with ui.element("td").style("width: 1%"):
             box = ui.checkbox(value=one.name in choice.candidates, on_change=chosen)
-            box.props(f'dense aria-label="{one.name}"').set_enabled(not one.why_not)
+            labelled(box, one.name).props("dense").set_enabled(not one.why_not)
         with ui.element("td"):
             ui.label(one.name).classes("text-weight-medium")
             ui.label(one.why_not or ABOUT.get(one.name, "")).classes("small warn" if one.why_not else "small muted")

@@ -15,6 +15,7 @@ from chapeta.web import words
 from chapeta.web.ask import ask
 from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
+from chapeta.web.labels import labelled
 from chapeta.web.services import thread
 from chapeta.web.specialise.choice import ABOUT
 
@@ -65,8 +66,8 @@ class Deploying:
 
     def _deploy_button(self, candidate: str, stands_out: bool) -> None:
         button = ui.button("Deploy", on_click=lambda: self._ask(candidate), color="primary" if stands_out else None)
-        button.props(
-            f'{"unelevated" if stands_out else "outline"} no-caps dense size=sm aria-label="Deploy {candidate}"'
+        labelled(button, f"Deploy {candidate}").props(
+            f"{'unelevated' if stands_out else 'outline'} no-caps dense size=sm"
         )
 
     def _ask(self, candidate: str) -> None:

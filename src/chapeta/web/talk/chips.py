@@ -10,6 +10,7 @@ from nicegui import events, ui
 
 from chapeta.chat.types import Attachment, Mode
 from chapeta.types import Price
+from chapeta.web.labels import labelled
 from chapeta.web.talk.files import sizes
 
 
@@ -66,10 +67,11 @@ class Chips:
             ui.label(options["image"]).classes("small muted")
         else:
             choice = ui.select(options, value=one.mode).classes("small")
-            choice.props["aria-label"] = f"How much of {one.name} is sent"
-            choice.props("dense borderless options-dense").on_value_change(self._choosing(one.id))
+            labelled(choice, f"How much of {one.name} is sent").props("dense borderless options-dense").on_value_change(
+                self._choosing(one.id)
+            )
         close = ui.button(icon="close", on_click=lambda: self._remove(one.id), color=None).classes("muted")
-        close.props("flat dense round size=xs").props["aria-label"] = f"Remove {one.name}"
+        labelled(close, f"Remove {one.name}").props("flat dense round size=xs")
 
     def _choosing(self, id: str) -> Callable[[events.ValueChangeEventArguments[Mode]], None]:
         def choose(event: events.ValueChangeEventArguments[Mode]) -> None:

@@ -14,6 +14,7 @@ from chapeta.chat.window import Meter, default_room, measure
 from chapeta.errors import ChapetaError
 from chapeta.web import choices, words
 from chapeta.web.ask import ask
+from chapeta.web.labels import labelled
 from chapeta.web.services import thread
 from chapeta.web.talk import send
 from chapeta.web.talk.chat_menu import draw_menu
@@ -53,7 +54,7 @@ class Head:
         spent = await thread(talk.services.chats.spent, talk.chat.id) if talk.chat else Spent()
         today = await thread(talk.services.chats.spent_since, time.time() // DAY_S * DAY_S) if spent.calls else Spent()
         self._model_name.text = talk.model
-        self._model.props(f'aria-label="Model: {talk.model}"')
+        labelled(self._model, f"Model: {talk.model}")
         self._skill_name.text = f"/{talk.skill}" if talk.skill else "No skill"
         self._skill_name.classes(remove="muted") if talk.skill else self._skill_name.classes("muted")
         self._figures.clear()

@@ -10,6 +10,7 @@ from chapeta.errors import BadInput
 from chapeta.examples import datasets
 from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
+from chapeta.web.labels import labelled
 from chapeta.web.services import Services, thread
 from chapeta.web.talk import keep
 
@@ -31,7 +32,7 @@ async def prefer(services: Services, turn: Turn) -> None:
         for other in worse:
             with ui.row(wrap=False).classes("w-full items-start gap-1"):
                 if len(worse) > 1:
-                    ticks[other.id] = ui.checkbox(value=True).props(f'dense aria-label="Answer of {other.model}"')
+                    ticks[other.id] = labelled(ui.checkbox(value=True).props("dense"), f"Answer of {other.model}")
                 _beginning(other)
 
         def chosen() -> list[Turn]:

@@ -13,6 +13,7 @@ from chapeta.gateway.ledger.budgets import BudgetUse, change_budget, told
 from chapeta.gateway.ledger.limits import moment
 from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import heading, say
+from chapeta.web.labels import labelled
 from chapeta.web.services import Services, thread
 
 SOON = 0.8
@@ -40,10 +41,10 @@ def _bar(use: BudgetUse, services: Services, again: Again) -> None:
                 ui.label(use.key).classes("text-weight-medium").style("overflow-wrap: anywhere")
                 ui.label(told(use)).classes(f"small {kind or 'muted'}")
             change = ui.button("Change", on_click=partial(_change, use, services, again))
-            change.props(f'flat dense no-caps aria-label="Change the budget of {use.key}"')
+            labelled(change, f"Change the budget of {use.key}").props("flat dense no-caps")
         colour = {"bad": "negative", "warn": "warning", "": "primary"}[kind]
         bar = ui.linear_progress(min(1.0, use.share), show_value=False, color=colour, size="8px").props("rounded")
-        bar.props(f'aria-label="{use.share:.0%} of the budget of {use.key} is spent"')
+        labelled(bar, f"{use.share:.0%} of the budget of {use.key} is spent")
         if math.isfinite(use.begins_anew_s):
             ui.label(f"It begins anew at {moment(use.begins_anew_s)}.").classes("small muted")
 
