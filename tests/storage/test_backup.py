@@ -69,7 +69,7 @@ def fill(database: Database, home: Path) -> str:
         insert_calls(connection, [CALL])
         connection.execute(spend.insert().values(key_id="k", period_start=0.0, usd=1.0))
         connection.execute(
-            access_keys.insert().values(id="k", name="ci", sha256="s", last4="1234", models="[]", created_at=0.0)
+            access_keys.insert().values(id="k", name="ci", sha256="s", last4="~ak~", models="[]", created_at=0.0)
         )
     write(home / "skills" / "triage" / "SKILL.md", "---\nname: triage\n")
     write(home / "skills" / "triage" / "references" / "a.md", "more")
@@ -116,7 +116,7 @@ def test_everything_comes_back_in_either_database(
     assert written.left_out == {} and written.size == written.path.stat().st_size
     assert stat.S_IMODE(written.path.stat().st_mode) == 0o600
     with zipfile.ZipFile(written.path) as archive:
-        assert not any(b"secret" in archive.read(name) or b"1234" in archive.read(name) for name in archive.namelist())
+        assert not any(b"secret" in archive.read(name) or b"~ak~" in archive.read(name) for name in archive.namelist())
 
     home = other_home()
     url = f"sqlite:///{tmp_path / 'new.sqlite'}"

@@ -19,8 +19,9 @@ from chapeta.gateway.ledger import Ledger
 from chapeta.skills import library, settings
 from chapeta.skills import store as skills
 from chapeta.storage.database import open_database
+from chapeta.web import choices
 from chapeta.web.services import Services
-from chapeta.web.talk import making, send, sides, sides_ask, speaks
+from chapeta.web.talk import send, sides, sides_ask, speaks
 from chapeta.web.talk.send import With
 from serving import point
 from standin.server import Standin
@@ -174,10 +175,10 @@ def test_a_chat_keeps_the_version_of_a_skill_until_it_is_picked_anew(empty_home:
 def test_a_price_is_known_or_it_is_not(empty_home: Path) -> None:
     point(empty_home, "mine", "http://127.0.0.1:1/v1", needs_key=False)
     point(empty_home, "paid", "http://127.0.0.1:1/v1", usd_per_mtok_input=2.0, usd_per_mtok_output=8.0)
-    assert making.price_of("mine/some-model") is None
-    paid = making.price_of("paid/some-model")
+    assert choices.price_of("mine/some-model") is None
+    paid = choices.price_of("paid/some-model")
     assert paid is not None and paid.input == 2.0
-    local = making.price_of("smollm2-135m")
+    local = choices.price_of("smollm2-135m")
     assert local is not None and local.input == 0
 
 
