@@ -18,8 +18,9 @@ from chapeta.jobs import specialize_arguments
 from chapeta.jobs.command import command_of
 from chapeta.jobs.plan import look, plan, weigh
 from chapeta.jobs.planned import MOST
-from chapeta.jobs.speed import cores, multiplication_flops
+from chapeta.jobs.speed import cores, multiplication_flops, trained_before
 from chapeta.stages.run import CANDIDATES, Settings
+from chapeta.types import Json
 
 
 def test_each_candidate_has_its_time_and_nothing_is_left_behind(home: Path, tmp_path: Path) -> None:
@@ -50,6 +51,21 @@ def test_the_measured_speed_of_an_earlier_training_is_believed(home: Path, tmp_p
         (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
         seconds.append(plan(asked).candidates[0].seconds)
     assert seconds[0] > 10 * seconds[1]
+
+
+def test_a_training_beside_other_programs_is_remembered_as_fast_as_it_is_without_them(home: Path) -> None:
+    """Two epochs of eight steps of 100 tokens: 1 s a step, then 0.5 s, but three times as long in most of each epoch."""
+    steps_s = [length * slower for length in (1.0, 0.5) for slower in (3, 3, 1, 3, 1, 3, 3, 1)]
+    history: list[Json] = []
+    for step in range(1, 17):  # as `tuning/loop.py` tells it
+        seconds = sum(steps_s[:step])
+        told = {"tokens_per_s": 100 * step / seconds, "seconds_left": (16 - step) * seconds / step}
+        history.append({"step": step, "total_steps": 16, "epoch": step / 8, **told})
+    result = {"tokens_per_s": 1600 / sum(steps_s), "seconds": sum(steps_s), "history": history}
+    folder = home / "runs" / "before" / "tuned" / "smollm2-135m"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps({"model": "smollm2-135m", "result": result}), encoding="utf-8")
+    assert trained_before("smollm2-135m") == pytest.approx(1600 / 12)
 
 
 @pytest.mark.alone

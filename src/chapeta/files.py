@@ -14,6 +14,8 @@ from typing import IO, Any
 
 from chapeta.errors import BadInput, Corrupt, Missing
 
+UNFINISHED = ".part"  # ends the names of temporary files: what a killed writer leaves is known by it
+
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o644) -> Path:
     """Writes a file whole or not at all: to a temporary file beside it, flushed to disk, then renamed over it.
@@ -33,7 +35,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chapeta.chat.listing import Filter
 from chapeta.chat.search import END, MARK, search
 from chapeta.chat.store import Chats
 from chapeta.storage.database import Database, open_database
@@ -136,6 +137,28 @@ def test_titles_come_first_and_then_the_newest(database: Database) -> None:
     chats.change(made[1].id, title="renamed")
     assert search(database, "parcels") == []
     assert [hit.snippet for hit in search(database, "renamed")] == [f"{MARK}renamed{END}"]
+
+
+def test_only_chats_that_fit_the_filters_are_looked_through(database: Database) -> None:
+    chats = Chats(database)
+    ids = {}
+    for title in ("parcel at work", "red parcel", "pinned parcel", "deleted parcel"):
+        chat = chats.create(title=title, folder="Work" if "work" in title else "")
+        chats.add(chat.id, None, "user", "where is my parcel?")
+        ids[title] = chat.id
+    chats.change(ids["red parcel"], tags=["red"])
+    chats.change(ids["pinned parcel"], pinned=True, folder="Work")
+    chats.delete(ids["deleted parcel"])
+    for wanted, titles in (
+        (Filter(), {"parcel at work", "red parcel", "pinned parcel"}),
+        (Filter(folder="Work", pinned=False), {"parcel at work"}),
+        (Filter(folder=""), {"red parcel"}), (Filter(folder="Work"), {"parcel at work", "pinned parcel"}),
+        (Filter(tag="red"), {"red parcel"}), (Filter(tag="nul \0"), set()), (Filter(pinned=True), {"pinned parcel"}),
+        (Filter(deleted=True), {"deleted parcel"}), (Filter(folder="Work", tag="red"), set()),
+    ):  # fmt: skip
+        hits = search(database, "parcel", among=wanted)
+        for found in ([hit for hit in hits if hit.turn_id is None], [hit for hit in hits if hit.turn_id]):
+            assert {hit.title for hit in found} == titles and len(found) == len(titles)
 
 
 def test_a_text_of_more_words_than_the_index_holds_is_found_by_its_beginning(database: Database) -> None:

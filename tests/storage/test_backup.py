@@ -15,12 +15,13 @@ import pytest
 from sqlalchemy import select
 
 from chapeta import config
+from chapeta.chat.rows import MOST_DATA_BYTES, MOST_TEXT
 from chapeta.chat.search import search
 from chapeta.chat.store import Chats
 from chapeta.chat.types import Attachment
 from chapeta.errors import BadInput
 from chapeta.gateway.ledger import Call
-from chapeta.storage import backup, zips
+from chapeta.storage import backup, skill_settings, table_lines, zips
 from chapeta.storage.backup import back_up_to, restore_from
 from chapeta.storage.calls import insert_calls
 from chapeta.storage.database import Database, open_database
@@ -420,13 +421,76 @@ def test_rows_that_do_not_fit_are_refused_one_by_one(database: Database, tmp_pat
 def test_a_line_without_an_end_is_not_taken_into_memory(
     empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(backup.TABLES, "turns", (backup.TABLES["turns"][0], 10_000))
+    monkeypatch.setitem(table_lines.TABLES, "turns", (table_lines.TABLES["turns"][0], 10_000))
     rows = lines(turn_row(), turn_row(id="t2", text="x" * 5_000_000), turn_row(id="t3"))
     path = made(tmp_path / "b.zip", {"tables/chats.jsonl": lines(chat_row()), "tables/turns.jsonl": rows})
     with open_database() as database:
         restored = restore_from(database, path)
     assert restored.added == {"chats": 1, "turns": 2}
     assert restored.refused == {"rows of more than 0 MiB": 1}
+
+
+def test_the_largest_rows_of_a_chat_come_back(empty_home: Path, other_home: Callable[[], Path], tmp_path: Path) -> None:
+    assert 2 * 4 * MOST_TEXT < table_lines.LARGE_ROW  # text and reasoning of characters of four bytes
+    assert 2 * MOST_DATA_BYTES * 4 / 3 < table_lines.LARGE_ROW  # what `rows.keep_content` takes, in Base64
+    with open_database() as database:
+        chats = Chats(database)
+        chat = chats.create()
+        question = chats.add(chat.id, None, "user", "?")
+        answer = chats.add(chat.id, question.id, "assistant", "", status="streaming")
+        chats.update(answer.id, text="!", reasoning="\x01" * MOST_TEXT, status="done")  # six bytes each in JSON
+        chats.save_request(answer.id, {"messages": [], "tools": "x" * (5 << 20)})
+        written = back_up_to(database, tmp_path / "backup.zip")
+        wanted = everything(database)
+    assert written.left_out == {}
+    other_home()
+    with open_database() as restored:
+        found = restore_from(restored, written.path)
+        assert (found.added, found.refused) == ({"chats": 1, "turns": 2, "requests": 1}, {})
+        assert everything(restored) == wanted
+
+
+def test_a_row_that_could_not_be_restored_is_left_out_and_told(
+    database: Database, empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(table_lines.TABLES, "turns", (table_lines.TABLES["turns"][0], 10_000))
+    chats = Chats(database)
+    chat = chats.create()
+    for text in ("short", "\x01" * 2_000):  # of which each takes six bytes
+        chats.add(chat.id, None, "user", text)
+    written = back_up_to(database, tmp_path / "backup.zip")
+    assert (written.counts["turns"], written.left_out) == (1, {"rows of more than 0 MiB": 1})
+
+
+def test_a_backup_is_never_packed_tighter_than_is_read(
+    empty_home: Path, other_home: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zips, "FREE_BYTES", 1 << 20)
+    for number in range(4):  # none of them too tight by itself
+        write(empty_home / "datasets" / f"{number}.jsonl", "a" * (1 << 19))
+    write(empty_home / "skills" / "a" / "SKILL.md", "b" * (3 << 20))
+    with open_database() as database:
+        written = back_up_to(database, tmp_path / "backup.zip")
+    home = other_home()
+    with open_database() as database:
+        restored = restore_from(database, written.path)
+    assert (restored.added, restored.refused) == ({"datasets": 4, "skills": 1}, {})
+    assert (home / "skills" / "a" / "SKILL.md").stat().st_size == 3 << 20
+
+
+def test_a_backup_beyond_the_bounds_is_not_written(
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(empty_home / "datasets" / "a.jsonl", "x" * 1000)
+    write(empty_home / "skill-settings.json", "{" + " " * skill_settings.MOST_BYTES + "}")
+    path = tmp_path / "to" / "backup.zip"
+    with open_database() as database:
+        for bound, match in (("MOST_FILES", "more than 3 files"), ("MOST_TOTAL_BYTES", "0 GiB is the bound")):
+            with monkeypatch.context() as patch, pytest.raises(BadInput, match=match):
+                patch.setattr(zips, bound, 3)
+                back_up_to(database, path)
+        assert list(path.parent.iterdir()) == []
+        assert back_up_to(database, path).left_out == {"settings of more than 1 MiB": 1}
 
 
 def test_a_damaged_file_gives_what_stands_before_the_damage(empty_home: Path, tmp_path: Path) -> None:

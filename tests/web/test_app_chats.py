@@ -100,6 +100,29 @@ def test_filters_stand_in_the_address(app: App, page: Page) -> None:
     expect(titles(page)).to_have_text(["Old parcel"])
 
 
+def test_filters_hold_while_searching(app: App, page: Page) -> None:
+    hits = page.it.locator("a.term .text-weight-medium")
+    page.it.goto(app.url + "/chats?q=about")
+    expect(hits).to_have_count(8)
+    press(page, "Pinned")
+    expect(hits).to_have_text(["Old parcel", "Old parcel"])
+    expect(page.it).to_have_url(app.url + "/chats?q=about&kind=pinned")
+    page.shot("chats-search-pinned")
+    press(page, "Deleted")
+    expect(page.it.get_by_text("No chat that fits these filters has all the words of “about”.")).to_be_visible()
+    page.it.goto(app.url + "/chats?folder=Post")
+    page.it.get_by_label("Search chats").fill("verbs")
+    expect(page.it.get_by_text("No chat that fits these filters")).to_be_visible()
+    page.it.goto(app.url + "/chats")
+    choose(page, "Verbs")
+    press(page, "Delete")
+    expect(titles(page)).to_have_count(3)
+    page.it.goto(app.url + "/chats?q=verbs&kind=deleted")
+    expect(page.it.locator("div.term")).to_have_count(3)  # its title and both messages
+    expect(page.it.get_by_text("These chats are deleted.")).to_be_visible()
+    expect(hits).to_have_count(0)  # what is deleted cannot be opened
+
+
 def test_several_are_moved_and_tagged_together(app: App, page: Page, home: Path, made: dict[str, str]) -> None:
     page.it.goto(app.url + "/chats")
     choose(page, "Verbs", "Trip to Oslo")

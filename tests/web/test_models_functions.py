@@ -95,9 +95,14 @@ def test_an_access_key_with_its_limits() -> None:
 def test_a_fetch_is_joined_and_tells_its_steps() -> None:
     go_on, begun = threading.Event(), list[str]()
 
-    def slowly(model: str, report: weights.Report) -> None:
+    loaded, verify = threading.Event(), threading.Event()
+
+    def slowly(model: str, report: weights.Report, fetched: weights.Fetched) -> None:
         begun.append(model)
         report("downloading")
+        fetched(45_000_000, 90_000_000)
+        loaded.set()
+        verify.wait(30)
         report("verifying")
         go_on.wait(30)
         raise Missing("Could not download it.", "Check the network.")
@@ -105,7 +110,11 @@ def test_a_fetch_is_joined_and_tells_its_steps() -> None:
     pulls = Pulls(slowly)
     pull = pulls.begin("smollm2-135m")
     assert pulls.begin("smollm2-135m") is pull
+    assert loaded.wait(30)
+    assert (pull.now, pull.share) == ("downloading: 45 MB", pytest.approx(1 / 6))
+    verify.set()
     _until(lambda: len(pull.said) == 2)
+    assert pull.now == "verifying"
     assert pull.share == pytest.approx(1 / 3) and not pull.is_over
     go_on.set()
     _until(lambda: pull.is_over)

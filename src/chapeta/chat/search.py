@@ -13,8 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from chapeta.chat.listing import Filter
+from chapeta.storage import values
 from chapeta.storage import words as index
 from chapeta.storage.database import Database
+from chapeta.types import Json
 
 MARK, END = (
     "\x02",
@@ -41,32 +44,46 @@ class Hit:
     created_at: float
 
 
-def search(database: Database, words: str, *, limit: int = 50) -> list[Hit]:
+def search(database: Database, words: str, *, limit: int = 50, among: Filter | None = None) -> list[Hit]:
     """What holds all the words: chats by their titles first, then turns, the newest first. No words find nothing.
 
-    Turns that are being written, and deleted chats, are not found.
+    among: which chats are looked through; else all that are not deleted. Turns that are being written are not found.
     """
     asked = index.asked(words)
     if not asked:
         return []
     with database.read() as connection:
-        given = {"query": index.query(connection, asked), "limit": limit, "most": max(limit, MOST_SORTED)}
+        fitting, given = _fitting(among or Filter())
+        given |= {"query": index.query(connection, asked), "limit": limit, "most": max(limit, MOST_SORTED)}
         pattern = _pattern(asked)
-        titled = [_titled(row, pattern) for row in connection.execute(text(_titles(connection)), given)]
+        titled = [_titled(row, pattern) for row in connection.execute(text(_titles(connection, fitting)), given)]
         given["limit"] = limit - len(titled)
-        found = connection.execute(text(_turns(connection)), given).all() if given["limit"] else []
+        found = connection.execute(text(_turns(connection, fitting)), given).all() if given["limit"] else []
         return titled + [_said(connection, row, pattern) for row in found]
 
 
-def _titles(connection: Connection) -> str:
+def _fitting(wanted: Filter) -> tuple[str, Json]:
+    """A condition on `chats`, and the values in it."""
+    conditions = [f"chats.deleted_at IS {'NOT ' * wanted.deleted}NULL"]
+    if wanted.folder is not None:
+        conditions.append("chats.folder = :folder")
+    if wanted.tag is not None:
+        conditions.append("chats.id IN (SELECT chat_id FROM chat_tags WHERE tag = :tag)")
+    if wanted.pinned is not None:
+        conditions.append("chats.pinned" if wanted.pinned else "NOT chats.pinned")
+    given = {"folder": values.text(wanted.folder or ""), "tag": values.text(wanted.tag or "")}
+    return " AND ".join(conditions), given
+
+
+def _titles(connection: Connection, fitting: str) -> str:
     return f"""
         SELECT chats.id, chats.title, chats.updated_at
         FROM chat_words AS found JOIN chats ON chats.number = {_number(connection)}
-        WHERE {index.matches(connection, "chat_words")} AND chats.deleted_at IS NULL
+        WHERE {index.matches(connection, "chat_words")} AND {fitting}
         ORDER BY chats.updated_at DESC LIMIT :limit"""
 
 
-def _turns(connection: Connection) -> str:
+def _turns(connection: Connection, fitting: str) -> str:
     """Numbers rise with time, so the newest are had without sorting all that is found; an import's may not."""
     return f"""
         SELECT * FROM (
@@ -75,7 +92,7 @@ def _turns(connection: Connection) -> str:
             FROM turn_words AS found
             JOIN chat_turns ON chat_turns.number = {_number(connection)}
             JOIN chats ON chats.id = chat_turns.chat_id
-            WHERE {index.matches(connection, "turn_words")} AND chats.deleted_at IS NULL
+            WHERE {index.matches(connection, "turn_words")} AND {fitting}
             ORDER BY {_number(connection)} DESC LIMIT :most
         ) AS newest ORDER BY created_at DESC, number DESC LIMIT :limit"""
 

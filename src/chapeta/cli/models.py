@@ -61,7 +61,11 @@ def _pull(arguments: argparse.Namespace) -> None:
     with progress(quiet=arguments.json) as listener:
         listener.stage("Pull")
         again = arguments.again or not weights.is_pulled(model)
-        file = weights.pull(model, listener.say) if again else weights.ensure(model)
+
+        def fetched(done: int, total: int) -> None:
+            listener.advance(done, total, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+        file = weights.pull(model, listener.say, fetched) if again else weights.ensure(model)
     if arguments.json:
         options.print_json({"model": model, "file": str(file), "sha256": weights.weights_sha256(file)})
     else:

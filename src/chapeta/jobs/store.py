@@ -24,6 +24,7 @@ from chapeta.types import Json
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 SUBMIT_AGAIN = "Submit the job again."
+NEW = ".new-"  # begins the name of a folder that is not a job yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def create(kind: str, arguments: Json, title: str, run: Path) -> str:
     asked = {"kind": kind, "arguments": arguments, "title": title, "run": str(run), "submitted_s": time.time()}
     with disk_errors(jobs_dir()):
         jobs_dir().mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=jobs_dir(), prefix=".new-"))
+        new = Path(tempfile.mkdtemp(dir=jobs_dir(), prefix=NEW))
     try:
         write_json(new / "job.json", asked)
         write_json(new / "state.json", dataclasses.asdict(State()))

@@ -8,26 +8,24 @@
 A backup is restored into either kind of database, and merged: what is here stays, what is missing is added. It may come
 from anywhere, so it is read as something hostile; see `zips.py`, `folders.py` and `merge.py` for what holds. Rows are
 kept in portions: a restore that is broken off has added a part, and the next one adds the rest.
+
+What is written is within the bounds of what is read: a row beyond them is left out and told, and what would be packed
+tighter than is read is stored as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from typing import IO, Any
-
-import msgspec
-from sqlalchemy import Boolean, Connection, Double, Integer, LargeBinary, Table, select
+from typing import Any
 
 from chapeta import config
 from chapeta.errors import BadInput
@@ -36,26 +34,16 @@ from chapeta.progress import SILENT, Progress
 from chapeta.storage import folders, skill_settings, tables
 from chapeta.storage.database import Database
 from chapeta.storage.merge import MOST_AT_ONCE, Merged, mend_tips, merge
-from chapeta.storage.zips import DAMAGE, opened
+from chapeta.storage.table_lines import TABLES, read_table, write_table
+from chapeta.storage.zips import DAMAGE, is_too_tight, opened, require_bounds
 from chapeta.types import Json
 
 FORMAT, VERSION = "chapeta-backup", 1
 MANIFEST = "chapeta-backup.json"
 MOST_MANIFEST_BYTES = 1 << 20
-SMALL_ROW, LARGE_ROW = 4 << 20, 96 << 20  # bytes of a line; a document or an image of a chat fits the latter
 BATCH_BYTES = 8 << 20
 COMPRESSION = 6
-
-# Parents before children. Access keys and their spend stay out: a backup is no way to be let in.
-TABLES: dict[str, tuple[Table, int]] = {
-    "chats": (tables.chats, SMALL_ROW),
-    "turns": (tables.turns, LARGE_ROW),
-    "contents": (tables.contents, LARGE_ROW),
-    "attachments": (tables.attachments, SMALL_ROW),
-    "requests": (tables.requests, SMALL_ROW),
-    "summaries": (tables.summaries, LARGE_ROW),
-    "calls": (tables.calls, LARGE_ROW),
-}
+TOO_MANY_SETTINGS = f"settings of more than {skill_settings.MOST_BYTES >> 20} MiB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +77,21 @@ def back_up_to(database: Database, path: Path, listener: Progress = SILENT) -> B
         raise BadInput(f"{path} exists already.", "Name another file.")
     if path.parent.exists() and not path.parent.is_dir():
         raise BadInput(f"{path.parent} is a file, not a folder.", "Name another place.")
+    links: Counter[str] = Counter()
+    found = list(folders.files(config.home(), links))
     counts: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
-    found = list(folders.files(config.home(), left_out))
-    with (
-        replacing(path) as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
-    ):
-        about = {"format": FORMAT, "version": VERSION, "schema": tables.HEAD, "written": _now()}
-        archive.writestr(MANIFEST, json.dumps(about) + "\n")
-        with database.read() as connection:
-            for name, (table, _) in TABLES.items():
-                counts[name] = _write_table(connection, table, archive, name, listener)
-        for done, (name, source) in enumerate(found):
-            listener.advance(done, len(found), name)
-            try:
-                archive.write(source, name)
-                counts[name.partition("/")[0]] += 1
-            except FileNotFoundError:
-                left_out["files that went away meanwhile"] += 1
-        if (settings := config.home() / skill_settings.NAME).is_file():
-            archive.writestr(skill_settings.NAME, settings.read_bytes())
-            counts[skill_settings.NAME] += 1
+    with replacing(path) as file:
+        for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+            counts, left_out = Counter(), Counter(links)
+            with zipfile.ZipFile(file, "w", method, compresslevel=COMPRESSION) as archive:
+                _write(database, archive, found, counts, left_out, listener)
+            infos = archive.filelist
+            require_bounds(path, infos)
+            if not any(is_too_tight(some) for some in (infos, *([info] for info in infos))):
+                break
+            file.seek(0)
+            file.truncate()
     return BackedUp(path, dict(counts), dict(+left_out), path.stat().st_size)
 
 
@@ -127,10 +108,10 @@ def restore_from(database: Database, path: Path, listener: Progress = SILENT) ->
     already: Counter[str] = Counter()
     with opened(path, home) as (archive, members, refused):
         _check(path, archive, members.pop(MANIFEST, None))
-        for name, (table, most) in TABLES.items():
+        for name in TABLES:
             info = members.pop(f"tables/{name}.jsonl", None)
             if info is not None:
-                merged = _restore_table(database, archive, info, table, most, listener)
+                merged = _restore_table(database, archive, info, name, listener)
                 added[name], already[name] = merged.added, merged.already
                 refused += merged.refused
         with database.write() as connection:
@@ -149,38 +130,41 @@ def restore_from(database: Database, path: Path, listener: Progress = SILENT) ->
     return Restored(dict(+added), dict(+already), dict(+refused))
 
 
-def _write_table(connection: Connection, table: Table, archive: zipfile.ZipFile, name: str, listener: Progress) -> int:
-    columns = [column for column in table.columns if column.name != "number"]
-    rows = select(*columns)
-    if "number" in table.c:
-        rows = rows.order_by(table.c.number)  # parents first
-    encode = msgspec.json.Encoder().encode
-    at_once = 4 if table is tables.contents else 100
-    count = 0
-    with archive.open(f"tables/{name}.jsonl", "w", force_zip64=True) as file:
-        for row in connection.execution_options(yield_per=at_once).execute(rows).mappings():
-            values: Json = dict(row)
-            if table is tables.chats:
-                values["tags"] = _tags(connection, values["id"])
-            file.write(encode(values) + b"\n")
-            count += 1
-            if count % 1000 == 0:
-                listener.advance(count, 0, name)
-    return count
-
-
-def _tags(connection: Connection, chat_id: str) -> list[str]:
-    own = select(tables.chat_tags.c.tag).where(tables.chat_tags.c.chat_id == chat_id)
-    return list(connection.execute(own).scalars())
+def _write(
+    database: Database,
+    archive: zipfile.ZipFile,
+    found: Sequence[tuple[str, Path]],
+    counts: Counter[str],
+    left_out: Counter[str],
+    listener: Progress,
+) -> None:
+    about = {"format": FORMAT, "version": VERSION, "schema": tables.HEAD, "written": _now()}
+    archive.writestr(MANIFEST, json.dumps(about) + "\n")
+    with database.read() as connection:
+        for name in TABLES:
+            counts[name] = write_table(connection, archive, name, left_out, listener)
+    for done, (name, source) in enumerate(found):
+        listener.advance(done, len(found), name)
+        try:
+            archive.write(source, name)
+            counts[name.partition("/")[0]] += 1
+        except FileNotFoundError:
+            left_out["files that went away meanwhile"] += 1
+    if (settings := config.home() / skill_settings.NAME).is_file():
+        if settings.stat().st_size > skill_settings.MOST_BYTES:
+            left_out[TOO_MANY_SETTINGS] += 1
+        else:
+            archive.writestr(skill_settings.NAME, settings.read_bytes())
+            counts[skill_settings.NAME] += 1
 
 
 def _restore_table(
-    database: Database, archive: zipfile.ZipFile, info: zipfile.ZipInfo, table: Table, most: int, listener: Progress
+    database: Database, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, listener: Progress
 ) -> Merged:
     merged = Merged()
     batch: list[Json] = []
     size = done = 0
-    rows = _rows(archive, info, table, most, merged.refused)
+    rows = read_table(archive, info, name, merged.refused)
     while True:
         row, row_bytes = next(rows, (None, 0))
         if row is not None:
@@ -188,62 +172,18 @@ def _restore_table(
             size += row_bytes
         if batch and (row is None or len(batch) == MOST_AT_ONCE or size >= BATCH_BYTES):
             with database.write() as connection:
-                merged += merge(connection, table, batch)
+                merged += merge(connection, TABLES[name][0], batch)
             done += size
-            listener.advance(done, info.file_size, table.name)
+            listener.advance(done, info.file_size, name)
             batch, size = [], 0
         if row is None:
             return merged
 
 
-def _rows(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, table: Table, most: int, refused: Counter[str]
-) -> Iterator[tuple[Json, int]]:
-    """The rows of a table with the sizes of their lines; what is none is counted."""
-    decode = msgspec.json.Decoder(_row_type(table)).decode
-    try:
-        with archive.open(info) as packed, io.BufferedReader(packed, 1 << 20) as file:  # type: ignore[type-var]
-            while line := file.readline(most + 1):
-                if len(line) > most:
-                    refused[f"rows of more than {most >> 20} MiB"] += 1
-                    _skip_line(file, line)
-                    continue
-                try:
-                    yield msgspec.structs.asdict(decode(line)), len(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                    refused["not a row of this table"] += 1
-    except DAMAGE:
-        refused[f"damaged from some place on: {info.filename}"] += 1
-
-
-def _skip_line(file: IO[bytes], line: bytes) -> None:
-    while line and not line.endswith(b"\n"):
-        line = file.readline(1 << 20)
-
-
-@cache
-def _row_type(table: Table) -> type[msgspec.Struct]:
-    """What is read of a line: the columns in their types, so that no other content takes memory."""
-    fields: list[tuple[str, Any, Any]] = [
-        (str(column.name), _type(column.type) | None, None) for column in table.columns if column.name != "number"
-    ]
-    if table is tables.chats:
-        fields.append(("tags", list[str], msgspec.field(default_factory=list)))
-    return msgspec.defstruct("Row", fields)  # what else stands in the line is passed over
-
-
-def _type(kind: Any) -> Any:
-    if isinstance(kind, Boolean):
-        return bool
-    if isinstance(kind, Integer | Double):
-        return int | float
-    return bytes if isinstance(kind, LargeBinary) else str
-
-
 def _restore_settings(archive: zipfile.ZipFile, info: zipfile.ZipInfo, refused: Counter[str]) -> tuple[int, int]:
     """How many settings of skills were added, and how many were here."""
     if info.file_size > skill_settings.MOST_BYTES:
-        refused[f"settings of more than {skill_settings.MOST_BYTES >> 20} MiB"] += 1
+        refused[TOO_MANY_SETTINGS] += 1
         return 0, 0
     try:
         data = archive.read(info)

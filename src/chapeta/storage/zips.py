@@ -13,7 +13,7 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +27,9 @@ MOST_RATIO = 200
 RESERVE_BYTES = 256 << 20  # of the disk, which stay free
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others may ask for gigabytes of memory to unpack
 ENCRYPTED = 0x1
+TOO_MUCH = (
+    "A backup is no larger: remove what you no longer need where it is written, or give a file of `chapeta backup`."
+)
 MOST_DEPTH, MOST_NAME_BYTES = 16, 200
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, UnicodeError)
 
@@ -65,6 +68,22 @@ def parts(name: str) -> tuple[str, ...] | None:
     return found if all(map(_is_plain, found)) else None
 
 
+def require_bounds(path: Path, infos: Collection[zipfile.ZipInfo]) -> None:
+    """Raises BadInput for a backup that holds more than is unpacked: one that is read, or that was just written."""
+    total = sum(info.file_size for info in infos)
+    if len(infos) > MOST_FILES:
+        raise BadInput(f"{path} holds more than {MOST_FILES:,} files.", TOO_MUCH)
+    if total > MOST_TOTAL_BYTES:
+        bound = f"{MOST_TOTAL_BYTES >> 30} GiB is the bound"
+        raise BadInput(f"{path} unpacks to {total >> 20:,} MiB, and {bound}.", TOO_MUCH)
+
+
+def is_too_tight(infos: Collection[zipfile.ZipInfo]) -> bool:
+    """Whether these files together claim to be larger than is believed of what they are packed in."""
+    size = sum(info.file_size for info in infos)
+    return size > FREE_BYTES and size > MOST_RATIO * max(1, sum(info.compress_size for info in infos))
+
+
 def _is_plain(part: str) -> bool:
     if not _NAME.fullmatch(part) or part in (".", "..") or part[-1] in " ." or _RESERVED.fullmatch(part):
         return False
@@ -74,8 +93,7 @@ def _is_plain(part: str) -> bool:
 def _readable(path: Path, archive: zipfile.ZipFile, disk: Path) -> tuple[dict[str, zipfile.ZipInfo], Counter[str]]:
     refused: Counter[str] = Counter()
     found: dict[str, zipfile.ZipInfo] = {}
-    if len(archive.filelist) > MOST_FILES:
-        raise BadInput(f"{path} holds more than {MOST_FILES:,} files.", "Give a file of `chapeta backup`.")
+    require_bounds(path, archive.filelist)
     for info in archive.filelist:
         why = _refusal(info, found)
         if why:
@@ -84,15 +102,10 @@ def _readable(path: Path, archive: zipfile.ZipFile, disk: Path) -> tuple[dict[st
             found[info.filename] = info
     total = sum(info.file_size for info in found.values())
     free = shutil.disk_usage(disk).free - RESERVE_BYTES
-    if total > MOST_TOTAL_BYTES or total > free:
-        bound = (
-            f"the disk has {max(0, free) >> 20:,} MiB to spare"
-            if total > free
-            else f"{MOST_TOTAL_BYTES >> 30} GiB is the bound"
-        )
+    if total > free:
+        bound = f"the disk has {max(0, free) >> 20:,} MiB to spare"
         raise BadInput(f"{path} unpacks to {total >> 20:,} MiB, and {bound}.", "Free some space, or give another.")
-    packed = sum(info.compress_size for info in found.values())
-    if total > FREE_BYTES and total > MOST_RATIO * packed:
+    if is_too_tight(found.values()):
         raise BadInput(f"{path} is packed tighter than 1:{MOST_RATIO}, as no backup is.", "Give another.")
     return found, refused
 
@@ -106,7 +119,7 @@ def _refusal(info: zipfile.ZipInfo, found: dict[str, zipfile.ZipInfo]) -> str:
         return "files that are there twice"
     if info.flag_bits & ENCRYPTED or info.compress_type not in METHODS:
         return "encrypted files, or packed in a way that is not read"
-    if info.file_size > FREE_BYTES and info.file_size > MOST_RATIO * max(1, info.compress_size):
+    if is_too_tight([info]):
         return f"files packed tighter than 1:{MOST_RATIO}"
     return ""
 

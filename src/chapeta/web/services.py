@@ -39,10 +39,14 @@ class Services:
     before_close: set[Callable[[], None]] = field(default_factory=set)  # each tells slow work to end
 
     async def keep_house(self) -> None:
-        """Removes what was deleted long ago: after the start, which does not wait for it, and then once a day."""
+        """Removes what nobody wants any more: after the start, which does not wait for it, and then once a day."""
+        from chapeta.jobs.dropped import forget_old  # the start does not wait for these either
+        from chapeta.jobs.leftovers import clear_leftovers
+
         while True:
-            with contextlib.suppress(ChapetaError):  # a locked database: the next time
-                await slow(self.chats.purge)
+            for tidy in (self.chats.purge, clear_leftovers, forget_old):
+                with contextlib.suppress(ChapetaError, OSError):  # a locked database: the next time
+                    await slow(tidy)
             await asyncio.sleep(DAY_S)
 
     async def close(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,64 @@ def test_an_import_that_is_stopped_keeps_what_has_come(
         again = Seen()
         report = import_uploaded(tmp_path, database, listener=again)
         assert (report.chats, report.already_there, again.share) == (3, 2, 1.0)
+
+
+class After(Seen):
+    """Has enough after being told so many times how far it is."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.told, self._times = 0, times
+
+    def advance(self, done: float, total: float, note: str = "") -> None:
+        self.told += 1
+        self.stop = self.told >= self._times
+        super().advance(done, total, note)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" + b"1234567, " * 400_000 + b"1]", b'[{"a": "' + b"x" * (4 << 20) + b'"}]'], ids=["numbers", "text"]
+)
+def test_a_large_file_in_which_no_chat_is_found_can_be_stopped(
+    empty_home: Path, tmp_path: Path, content: bytes
+) -> None:
+    folder = tmp_path / "up"
+    folder.mkdir()
+    (folder / "conversations.json").write_bytes(content)
+    seen = After(2)
+    with open_database() as database, pytest.raises(Stopped):
+        import_uploaded(folder, database, listener=seen)
+    assert 0 < seen.share < 1
+
+
+def test_a_cut_zip_can_be_stopped_while_it_is_looked_through(empty_home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "up"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("conversations.json", os.urandom(1 << 20))
+    whole = (folder / "a.zip").read_bytes()
+    (folder / "a.zip").write_bytes(whole[:-50])
+    seen = After(3)
+    with open_database() as database, pytest.raises(Stopped):
+        import_uploaded(folder, database, listener=seen)
+    assert (seen.told, seen.note) == (3, "looking through a ZIP that is cut off")
+
+
+def test_a_long_chat_can_be_stopped_while_it_is_written(
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "PORTION_CHARACTERS", 100)
+    folder = tmp_path / "up"
+    folder.mkdir()
+    write_json(folder / "conversations.json", [rome()])
+
+    class Enough(Seen):
+        def advance(self, done: float, total: float, note: str = "") -> None:
+            self.stop = self.share == 1.0  # all is read
+            super().advance(done, total, note)
+
+    with open_database() as database:
+        with pytest.raises(Stopped):
+            import_uploaded(folder, database, listener=Enough())
+        assert Chats(database).page() == []  # never half a chat
+        assert import_uploaded(folder, database, listener=Seen()).chats == 1

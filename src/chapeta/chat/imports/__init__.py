@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,24 @@ def import_chats(path: Path, database: Database, *, folder: str = "", listener: 
     """
     from chapeta.chat.imports.write import write
 
-    skips = Skips()
-    with open_archive(path, skips) as archive:
-        return write(database, trees(archive, skips, listener), skips, folder)
+    skips, told = Skips(), _Told(listener)
+    with open_archive(path, skips, told) as archive:
+        return write(database, trees(archive, skips, told), skips, folder, told.again)
+
+
+class _Told(Progress):
+    """Tells a listener how far it is, and the same again while chats are written, so that it can end the import there."""
+
+    def __init__(self, listener: Progress) -> None:
+        self._listener = listener
+        self._last: tuple[float, float, str] = (0, 0, "")
+
+    def advance(self, done: float, total: float, note: str = "") -> None:
+        self._last = (done, total, note)
+        self.again()
+
+    def again(self) -> None:
+        self._listener.advance(*self._last)
 
 
 def trees(archive: Archive, skips: Skips, listener: Progress = SILENT) -> Iterator[Tree]:
@@ -55,12 +70,16 @@ def trees(archive: Archive, skips: Skips, listener: Progress = SILENT) -> Iterat
     total = sum(member.size for member in members)
     done, found = 0, 0
     seen: list[str] = []
+
+    def look(place: int) -> None:
+        listener.advance(done + place, total, f"{found:,} chats")
+
     for member in members:
         head = _head(archive, member)
         before = found
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
-            for place, tree in _of_member(archive, member, assets, skips):
-                listener.advance(done + place, total, f"{found:,} chats")
+            for place, tree in _of_member(archive, member, assets, skips, look):
+                look(place)
                 if tree is not None:
                     found += tree.part < 2
                     yield tree
@@ -75,8 +94,10 @@ def trees(archive: Archive, skips: Skips, listener: Progress = SILENT) -> Iterat
         raise BadInput(_nothing(archive, seen, skips), remedy)
 
 
-def _of_member(archive: Archive, member: Member, assets: Assets, skips: Skips) -> Iterator[tuple[int, Tree | None]]:
-    """Where in a file we are, in bytes, and each chat."""
+def _of_member(
+    archive: Archive, member: Member, assets: Assets, skips: Skips, look: Callable[[int], None]
+) -> Iterator[tuple[int, Tree | None]]:
+    """Where in a file we are, in bytes, and each chat. `look` is told between chats, too, as a chat may be long."""
     known = strange = 0
     try:
         stream = archive.open(member)
@@ -84,7 +105,7 @@ def _of_member(archive: Archive, member: Member, assets: Assets, skips: Skips) -
         skips.add(member.name, f"cannot be opened ({shown(str(error))})")
         return
     with stream:
-        for piece in pieces(stream):
+        for piece in pieces(stream, look=look):
             record = _record(piece, member, skips)
             kind = _kind(record) if record is not None else ""
             if record is None or not kind:
@@ -93,6 +114,7 @@ def _of_member(archive: Archive, member: Member, assets: Assets, skips: Skips) -
                     return
                 continue
             known += 1
+            look(piece.start)
             yield piece.start, _tree(kind, record, assets, skips)
     if known and strange:
         skips.add(member.name, "records that are no chats", strange)

@@ -13,12 +13,14 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from chapeta.chat.imports.cut_zip import cut_members, open_cut
 from chapeta.chat.imports.tree import Skips
 from chapeta.errors import BadInput
+from chapeta.progress import SILENT, Progress
 from chapeta.storage.zips import Bounded, TooLarge
 
 EXPECTED = "Give the ZIP of a ChatGPT or Claude export, its folder, its conversations.json, or our own JSON export."
@@ -57,7 +59,7 @@ class Archive(Protocol):
 
 
 @contextlib.contextmanager
-def open_archive(path: Path, skips: Skips) -> Iterator[Archive]:
+def open_archive(path: Path, skips: Skips, listener: Progress = SILENT) -> Iterator[Archive]:
     """Looks at what is there. Raises BadInput for what cannot be read or is a bomb; what is passed over goes to `skips`."""
     try:
         mode = path.stat().st_mode
@@ -69,7 +71,7 @@ def open_archive(path: Path, skips: Skips) -> Iterator[Archive]:
             with path.open("rb") as file:
                 start = file.read(4)
                 file.seek(0)
-                yield _zip(path, file, skips) if start[:2] == b"PK" else Single(path)
+                yield _zip(path, file, skips, listener) if start[:2] == b"PK" else Single(path)
     except FileNotFoundError:
         raise BadInput(f"{path} does not exist.", f"Check the path; the current folder is {Path.cwd()}.") from None
     except PermissionError:
@@ -155,11 +157,12 @@ class Zip:
 class CutZip:
     """A ZIP that has lost its end, and with it its table: what stands in it is found from the front."""
 
-    def __init__(self, path: Path, file: BinaryIO, skips: Skips) -> None:
+    def __init__(self, path: Path, file: BinaryIO, skips: Skips, listener: Progress) -> None:
         self.name = str(path)
         self._file = file
         self.members = []
-        for name, size, start, method in cut_members(file, MOST_FILES):
+        look = partial(listener.advance, 0, 0, "looking through a ZIP that is cut off")
+        for name, size, start, method in cut_members(file, MOST_FILES, look):
             if method not in METHODS:
                 skips.add(name, "packed in a way that is not read")
             elif not _is_archive(name, skips):
@@ -171,13 +174,13 @@ class CutZip:
         return cast(BinaryIO, open_cut(self._file, start, method, member.size))
 
 
-def _zip(path: Path, file: BinaryIO, skips: Skips) -> Archive:
+def _zip(path: Path, file: BinaryIO, skips: Skips, listener: Progress) -> Archive:
     try:
         return Zip(path, zipfile.ZipFile(Bounded(file, MOST_DIRECTORY_BYTES)), skips)
     except TooLarge:
         raise BadInput(f"{path} holds too many files for an export.", EXPECTED) from None
     except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError):
-        return CutZip(path, file, skips)
+        return CutZip(path, file, skips, listener)
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:

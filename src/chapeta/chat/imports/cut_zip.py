@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 HEADER = struct.Struct("<4s5H3L2H")
@@ -19,8 +19,13 @@ STEP_BYTES = 1 << 16
 MOST_BYTES = 8 << 30  # unpacked, all files together
 
 
-def cut_members(file: BinaryIO, most: int) -> Iterator[tuple[str, int, int, int]]:
-    """Name, size unpacked (as far as there is any), start of the data and method of each file that begins in the ZIP."""
+def cut_members(
+    file: BinaryIO, most: int, look: Callable[[], None] = lambda: None
+) -> Iterator[tuple[str, int, int, int]]:
+    """Name, size unpacked (as far as there is any), start of the data and method of each file that begins in the ZIP.
+
+    All is unpacked to find that; `look` is called all the while, and ends it by raising something.
+    """
     place, total = 0, 0
     for _ in range(most):
         file.seek(place)
@@ -33,7 +38,7 @@ def cut_members(file: BinaryIO, most: int) -> Iterator[tuple[str, int, int, int]
         if flags & ENCRYPTED:
             method = UNKNOWN_METHOD
         if method == DEFLATED:
-            size, end = _inflated(file, start, MOST_BYTES - total)
+            size, end = _inflated(file, start, MOST_BYTES - total, look)
         elif flags & SIZE_FOLLOWS or packed == ZIP64:
             return  # nothing says where it ends
         else:
@@ -51,7 +56,7 @@ def open_cut(file: BinaryIO, start: int, method: int, size: int) -> io.RawIOBase
     return _Part(file, start, method, size)
 
 
-def _inflated(file: BinaryIO, start: int, most: int) -> tuple[int, int | None]:
+def _inflated(file: BinaryIO, start: int, most: int, look: Callable[[], None]) -> tuple[int, int | None]:
     """How much deflated data unpacks to and where it ends; None where the file is cut or damaged before."""
     file.seek(start)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -63,6 +68,7 @@ def _inflated(file: BinaryIO, start: int, most: int) -> tuple[int, int | None]:
                 return size, None
             read += 0 if inflater.unconsumed_tail else len(data)
             size += len(inflater.decompress(data, STEP_BYTES * 16))
+            look()
     except zlib.error:
         return size, None
     return size, start + read - len(inflater.unused_data) if inflater.eof else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 from zipfile import BadZipFile
@@ -40,9 +40,15 @@ class Piece:
 
 
 def pieces(
-    stream: BinaryIO, most_bytes: int = MOST_BYTES, most_memory_bytes: int = MOST_MEMORY_BYTES
+    stream: BinaryIO,
+    most_bytes: int = MOST_BYTES,
+    most_memory_bytes: int = MOST_MEMORY_BYTES,
+    look: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Piece]:
-    """The records of a stream, in order. One that is cut off, or too large, comes without data."""
+    """The records of a stream, in order. One that is cut off, or too large, comes without data.
+
+    look: is told, at each chunk, how many bytes were read; it ends the reading by raising something.
+    """
     cutter = _Cutter(most_bytes, most_memory_bytes)
     some = getattr(
         stream, "read1", stream.read
@@ -56,6 +62,7 @@ def pieces(
         if not chunk:
             break
         yield from cutter.feed(chunk)
+        look(cutter.at)
         if cutter.depth > MOST_DEPTH:
             yield Piece(cutter.at, None, "nested too deeply for an export; what follows was not read")
             return

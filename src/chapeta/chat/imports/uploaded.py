@@ -20,7 +20,7 @@ class Stopped(Exception):
 
 
 class Seen(Progress):
-    """How far an import is, for a page to look at. Set `stop`, and it ends after the chats that it is at."""
+    """How far an import is, for a page to look at. Set `stop`, and it ends within about a second."""
 
     def __init__(self) -> None:
         self.share = 0.0

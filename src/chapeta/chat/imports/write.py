@@ -6,7 +6,7 @@ turns have ids that follow from the export: what was imported before is known ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,12 +22,18 @@ from chapeta.types import Json
 
 BATCH_CHATS = 100
 BATCH_BYTES = 8 << 20
+PORTION_CHARACTERS = 1 << 19  # of rows, which take about half a second to write with their words on a busy machine
 DELETED = "deleted here: it can be brought back from the deleted chats"
 
 
-def write(database: Database, trees: Iterable[Tree], skips: Skips, folder: str = "") -> Report:
-    """Adds what is missing. folder: for new chats that have none. Raises what reading and the database raise."""
-    writer = _Writer(skips, folder)
+def write(
+    database: Database, trees: Iterable[Tree], skips: Skips, folder: str = "", look: Callable[[], None] = lambda: None
+) -> Report:
+    """Adds what is missing. folder: for new chats that have none. Raises what reading and the database raise.
+
+    look: is called several times a batch; where it raises something, that batch is not written.
+    """
+    writer = _Writer(skips, folder, look)
     batch: list[Tree] = []
     size = 0
     try:
@@ -50,8 +56,9 @@ def write(database: Database, trees: Iterable[Tree], skips: Skips, folder: str =
 class _Writer:
     """Counts what it writes."""
 
-    def __init__(self, skips: Skips, folder: str) -> None:
+    def __init__(self, skips: Skips, folder: str, look: Callable[[], None]) -> None:
         self._skips = skips
+        self._look = look
         self._folder = rows.line(folder)
         self._turns = self._attachments = 0
         self._new: set[str] = set()  # chats that this import brought
@@ -84,7 +91,8 @@ class _Writer:
     def _merge(self, connection: Connection, table: Table, given: Sequence[Json]) -> int:
         """How many rows were added."""
         merged = Merged()
-        for some in rows.portions(given, MOST_AT_ONCE):
+        for some in _portions(given):
+            self._look()
             merged += merge(connection, table, some)
         for why, count in merged.refused.items():
             self._skips.reasons[f"a row of the export: {why}"] += count
@@ -130,6 +138,20 @@ class _Writer:
             self._new.add(chat_id)
         elif any(turn.id in missing for turn in tree.turns):
             self._grown.add(chat_id)
+
+
+def _portions(given: Sequence[Json]) -> Iterator[list[Json]]:
+    """Rows that are written at once: few where they are long."""
+    some: list[Json] = []
+    size = 0
+    for row in given:
+        some.append(row)
+        size += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+        if len(some) == MOST_AT_ONCE or size > PORTION_CHARACTERS:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _known_chats(connection: Connection, batch: Sequence[Tree]) -> dict[str, Any]:

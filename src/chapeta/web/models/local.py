@@ -94,7 +94,7 @@ class Local:
         labelled(bar, f"Fetching {pull.model}")
 
         async def look() -> None:
-            step.text = f"{pull.said[-1] if pull.said else 'beginning'} … {pull.seconds:.0f} s"
+            step.text = f"{pull.now} … {pull.seconds:.0f} s"
             bar.value = pull.share
             if pull.is_over:
                 timer.deactivate()

@@ -22,6 +22,7 @@ from chapeta.web.services import Services, thread
 MOST_HITS = 50
 KINDS = {"all": "All", "pinned": "Pinned", "deleted": "Deleted"}
 NO_FOLDER = "In no folder"
+DELETED_HITS = "These chats are deleted. Empty the search to choose them in the list and bring them back."
 
 
 async def show(services: Services) -> None:
@@ -94,9 +95,8 @@ class Chats:
         await self._look()
 
     async def _look(self) -> None:
-        """What fits the words, or without words all that fits the filters."""
+        """What fits the filters; with words, where they stand in it."""
         wanted = (self._box.value or "").strip()
-        self._filters.set_visibility(not wanted)
         self._place.set_visibility(not wanted)
         self._keep_address(wanted)
         self._hits.clear()
@@ -112,18 +112,22 @@ class Chats:
 
     async def _search(self, wanted: str) -> None:
         try:
-            hits = await thread(search, self._services.database, wanted, limit=MOST_HITS)
+            among = self._wanted()
+            hits = await thread(search, self._services.database, wanted, limit=MOST_HITS, among=among)
         except ChapetaError as error:
             say(error)
             return
-        if wanted != (self._box.value or "").strip():
-            return  # more was typed meanwhile
+        if (wanted, among) != ((self._box.value or "").strip(), self._wanted()):
+            return  # more was typed or chosen meanwhile
         self._hits.clear()
         with self._hits:
+            if hits and among.deleted:
+                ui.label(DELETED_HITS).classes("small muted")
             if hits:  # all in one element: as one each, the page would need longer than the search
-                ui.html("".join(map(_hit, hits)), sanitize=False)
+                ui.html("".join(_hit(hit, not among.deleted) for hit in hits), sanitize=False)
             else:
-                ui.label(f"No chat has all the words of “{wanted[:80]}”.").classes("muted")
+                where = "chat" if among == Filter() else "chat that fits these filters"
+                ui.label(f"No {where} has all the words of “{wanted[:80]}”.").classes("muted")
 
     def _keep_address(self, wanted: str) -> None:
         kind = None if self._kind.value == "all" else self._kind.value
@@ -146,13 +150,18 @@ def _options(select: ui.select, found: dict[str, str]) -> None:
     select.set_options(found)
 
 
-def _hit(hit: Hit) -> str:
-    """HTML of a link to it; texts are untrusted, and escaped."""
+def _hit(hit: Hit, opens: bool) -> str:
+    """HTML of a link to it, if it can be opened; texts are untrusted, and escaped."""
     marked = html.escape(hit.snippet).replace(MARK, "<mark>").replace(END, "</mark>")
     turn = f"?turn={quote(hit.turn_id)}" if hit.turn_id else ""
+    begin, end = (
+        (f'<a class="term" href="/chat/{quote(hit.chat_id)}{turn}">', "</a>")
+        if opens
+        else ('<div class="term">', "</div>")
+    )
     return (
-        f'<a class="term" href="/chat/{quote(hit.chat_id)}{turn}"><div class="row items-baseline" style="gap: 8px">'
+        f'{begin}<div class="row items-baseline" style="gap: 8px">'
         f'<div class="text-weight-medium">{html.escape(hit.title or "New chat")}</div>'
         f'<div class="small muted">{html.escape(words.when(hit.created_at))}</div></div>'
-        f'<div class="small muted">{marked}</div></a>'
+        f'<div class="small muted">{marked}</div>{end}'
     )
