@@ -18,11 +18,14 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chapeta import config
 from chapeta.errors import BadInput
 from chapeta.files import disk_errors, write_atomic
+
+if TYPE_CHECKING:
+    from chapeta.web.services import Services
 
 GRACE_S = 3.0
 QUERIES_AT_ONCE = 32  # mostly waiting ones; Python would have as few as six for all pages
@@ -30,6 +33,8 @@ LOADING_S = 15.0  # on a slow and busy machine
 # python-engineio loads them for its clients, which we do not use, and does without: a quarter of the time that the app takes
 # to load
 NEVER_USED = ("aiohttp", "requests")
+FORMER = "pydantic.v1"  # FastAPI asks it at each route whether a model is one of its, and does without
+LATER_S = 2.0  # after which the first page is there
 NAME = b'"app":"chapeta"'  # what a running app says of itself
 
 
@@ -69,32 +74,32 @@ def serve(how: Opening, started: Callable[[str], None], warn: Callable[[str], No
     with contextlib.closing(listening), _alone():
         write_atomic(config.home() / ".app", address + "\n", mode=0o600)  # also: the data directory can be written
         gc.disable()  # until all is loaded: it would look through what stays anyway
+        os.environ.setdefault(
+            "PYDANTIC_DISABLE_PLUGINS", "__all__"
+        )  # else it reads what every installed package offers
         _run(listening, address, started, warn)
 
 
 def _run(listening: socket.socket, address: str, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
     import uvicorn
 
-    from chapeta.api.server import settle_memory
-    from chapeta.jobs import Runner as JobRunner
     from chapeta.storage.database import open_database
 
     with open_database() as database:
         started(address)
+        sys.modules.setdefault(FORMER, None)  # type: ignore[arg-type] # as if it were not installed
         with _without(*NEVER_USED):
             from chapeta.web.server import pages
         application, services = pages(database, warn)
-        settle_memory()
-        gc.enable()
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(QUERIES_AT_ONCE, "query"))
                 await super().startup(sockets)
-                self._house = asyncio.create_task(services.keep_house())
+                self._later = asyncio.create_task(_later(services, at_the_end))
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-                self._house.cancel()
+                self._later.cancel()
                 await services.close()  # answers end while pages can still hear it
                 await super().shutdown(sockets)
 
@@ -105,11 +110,23 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with (
-            JobRunner(),
+            contextlib.ExitStack() as at_the_end,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
             contextlib.suppress(KeyboardInterrupt),
         ):
             runner.run(Server(settings).serve(sockets=[listening]))
+
+
+async def _later(services: Services, at_the_end: contextlib.ExitStack) -> None:
+    """What the first page does not wait for."""
+    await asyncio.sleep(LATER_S)
+    from chapeta.api.server import settle_memory
+    from chapeta.jobs import Runner as JobRunner
+
+    settle_memory()
+    gc.enable()
+    at_the_end.enter_context(JobRunner())
+    await services.keep_house()
 
 
 @contextlib.contextmanager

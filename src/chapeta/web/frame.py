@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
 
-from nicegui import ElementFilter, ui
+from nicegui import Client, ElementFilter, background_tasks, ui
+from nicegui.client import ClientConnectionTimeout
 
 from chapeta.chat.listing import Filter, listed
 from chapeta.chat.types import Chat
-from chapeta.web import palette, theme
-from chapeta.web.ask import ask
+from chapeta.web import theme
 from chapeta.web.pages import PAGES
 from chapeta.web.services import Services, thread
 
 RECENT = 40
+SENDING_S = 0.005  # in which the server writes a page's beginning, before it is busy with the rest
+CONNECTING_S = 60.0  # what has not connected by then has gone
 CHATS = "/chats"
 
 
@@ -46,8 +48,22 @@ def frame(title: str, path: str) -> Iterator[ui.column]:
         yield content
 
 
+async def send_frame() -> None:
+    """Lets the browser have what is built so far: it loads its scripts while the rest, which follows, is made."""
+    background_tasks.create(_connection(ui.context.client), name="connection of a page")
+    await asyncio.sleep(SENDING_S)
+
+
+async def _connection(client: Client) -> None:
+    """Waiting for a page's connection is what makes NiceGUI send the page; see `nicegui.page`."""
+    with contextlib.suppress(ClientConnectionTimeout):
+        await client.connected(timeout=CONNECTING_S)
+
+
 async def list_chats(services: Services, here: str = "") -> None:
     """Fills the side with the pinned and the latest chats, marks the one that is open, and offers the folders."""
+    from chapeta.web import palette  # pages do not wait for what it loads
+
     palette.offer(services)
     chats, folders = await asyncio.gather(
         thread(listed, services.database, Filter(), limit=RECENT), thread(services.chats.folders)
@@ -86,6 +102,8 @@ def _headed(tag: str, text: str, term: str) -> ui.row:
     with ui.row(wrap=False).classes("items-center gap-1") as row:
         ui.html(f"<{tag}>{html.escape(text)}</{tag}>", sanitize=False)
         if term:
+            from chapeta.web.ask import ask  # not every page has one
+
             ask(term)
     return row
 
@@ -109,11 +127,17 @@ def _chat_line(chat: Chat, here: bool) -> None:
 
 
 def _folders(folders: list[tuple[str, int]]) -> None:
-    """A small menu that leads to the chats of a folder."""
+    """A small menu that leads to the chats of a folder; what is in it is made when it opens."""
     if not folders:
         return
     button = ui.button(icon="folder_open", color=None).props('flat dense round size=sm aria-label="Folders"')
-    with button.classes("muted"), ui.menu().props("role=menu"):
-        for name, count in folders:
-            go = partial(ui.navigate.to, f"{CHATS}?folder={quote(name)}")
-            ui.menu_item(f"{name} ({count:,})", go).props("role=menuitem")
+    with button.classes("muted"):
+        menu = ui.menu().props("role=menu")
+
+    def fill() -> None:
+        with menu:
+            for name, count in [] if menu.default_slot.children else folders:
+                go = partial(ui.navigate.to, f"{CHATS}?folder={quote(name)}")
+                ui.menu_item(f"{name} ({count:,})", go).props("role=menuitem")
+
+    menu.on("before-show", fill, [])

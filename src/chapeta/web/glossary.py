@@ -11,7 +11,6 @@ scripts/write_glossary.py, so the text exists once and comes with the installed 
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -64,6 +63,8 @@ def term(slug: str) -> Term:
     known = {each.slug: each for each in terms()}
     if slug in known:
         return known[slug]
+    import difflib  # for this alone
+
     near = difflib.get_close_matches(slug.lower(), known, n=3)
     remedy = f"Near it: {', '.join(near)}." if near else "Look through the list of terms."
     raise Missing(f"The glossary has no term {slug[:80]!r}.", remedy)

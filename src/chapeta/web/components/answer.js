@@ -10,7 +10,8 @@ if (!document.querySelector("meta[http-equiv='x-dns-prefetch-control']")) {
   document.head.append(meta);
 }
 
-const SLICE = 15000; // characters of HTML that are added in one go
+const SLICE = 10000; // characters of HTML that are added before the page is drawn
+const GROUP = 24; // blocks that stand in one element: what is added to a long list is measured with all of the list
 
 export default {
   template: `<div></div>`,
@@ -31,7 +32,7 @@ export default {
     loadSheets(window.path_prefix + this.dynamicResourcePath, this.outer, this.inner);
   },
   beforeUnmount() {
-    clearTimeout(this.more);
+    this.gone = true;
   },
   watch: {
     blocks: { handler: "show", flush: "post" },
@@ -44,8 +45,7 @@ export default {
         this.shownVersion = this.version;
         this.count = 0;
       }
-      this.addBlocks();
-      this.drawTail(this.tail);
+      drawSoon(this);
     },
     // Called by the server: blocks from number `at` on, and the open end. Both are kept in what Vue would build from.
     grow(version, at, blocks, tail) {
@@ -55,33 +55,34 @@ export default {
         return;
       }
       this.blocks.push(...blocks.slice(this.blocks.length - at));
-      this.addBlocks();
-      this.drawTail(tail);
       const code = tail.start ? this.tail.code + tail.code : tail.code;
       for (const key of Object.keys(this.tail)) delete this.tail[key];
       Object.assign(this.tail, tail, code === undefined ? {} : { code, start: 0 });
+      drawSoon(this);
     },
-    // Long texts come in over several frames, so that opening one freezes nothing.
-    addBlocks() {
-      clearTimeout(this.more);
+    // Draws about so many characters of what is not drawn yet, the open end last; how many it were.
+    draw(most) {
       let size = 0;
-      for (; this.count < this.blocks.length && size < SLICE; this.count++) {
+      for (; this.count < this.blocks.length && size < most; this.count++) {
         const [html, join] = this.blocks[this.count];
         size += html.length;
         addBlock(this.done, html, join);
       }
-      if (this.count < this.blocks.length) this.more = setTimeout(() => this.addBlocks(), 16);
+      this.drawn = this.count === this.blocks.length;
+      if (this.drawn) this.drawTail(this.tail);
+      return size;
     },
     drawTail(tail) {
       const place = this.open;
       if (tail.code !== undefined) {
-        let code = tail.start ? place.querySelector("code") : null;
+        let code = this.codeAt === this.count ? place.querySelector(".open code") : null;
         if (!code) {
           place.replaceChildren(openCode(tail.name, tail.joins));
           code = place.querySelector("code");
+          code.append("");
+          this.codeAt = this.count;
         }
-        if (code.firstChild) code.firstChild.appendData(tail.code);
-        else code.append(tail.code);
+        code.firstChild.appendData(tail.code.slice(code.firstChild.length));
         return;
       }
       const template = document.createElement("template");
@@ -91,6 +92,31 @@ export default {
     },
   },
 };
+
+// Answers that are not drawn whole, the lowest on the page last. Long texts come in over several frames, the lowest first,
+// so that neither opening a long chat nor a burst of a stream freezes anything.
+const waiting = [];
+let busy = false;
+
+function drawSoon(answer) {
+  if (!waiting.includes(answer)) waiting.push(answer);
+  if (busy) return;
+  busy = true;
+  queueMicrotask(drawSome); // when all that came at once stand here
+}
+
+function drawSome() {
+  let left = SLICE;
+  while (left > 0 && waiting.length) {
+    const answer = waiting.at(-1);
+    if (!answer.gone) left -= answer.draw(left);
+    if (answer.gone || answer.drawn) waiting.pop();
+  }
+  afterFrame(() => {
+    busy = false;
+    if (waiting.length) drawSoon(waiting.at(-1));
+  });
+}
 
 // Each answer has its own tree (shadow root): the page's style sheets have a hundred rules that fit any element, which made
 // most of the time that a new block took.
@@ -103,6 +129,12 @@ function loadSheets(path, outer, inner) {
     fetch(`${path}/${inner}`).then((response) => response.text()).then((text) => sheet.replace(text)),
   ]);
   return loading;
+}
+
+// When the page has been drawn; one that is not seen is not.
+function afterFrame(act) {
+  if (document.hidden) setTimeout(act, 16);
+  else requestAnimationFrame(() => setTimeout(act));
 }
 
 function onClick(event) {
@@ -118,14 +150,20 @@ function onClick(event) {
 function addBlock(place, html, join) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  const before = join && find(place.lastElementChild, join);
+  let group = place.lastElementChild;
+  const before = join && find(group?.lastElementChild, join);
   const more = join && find(template.content, join);
   if (before && more) {
     if (join === "p") before.append("\n");
     before.append(...more.childNodes);
-  } else {
-    place.append(template.content);
+    return;
   }
+  if (!group || group.childElementCount >= GROUP) {
+    group = document.createElement("div");
+    group.className = "group";
+    place.append(group);
+  }
+  group.append(template.content);
 }
 
 function find(root, name) {

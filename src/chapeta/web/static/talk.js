@@ -1,7 +1,7 @@
 // Keeps the end of a chat in sight while an answer grows, unless the reader has scrolled away.
 (() => {
   const near = 80;
-  let stuck = true, shown = false;
+  let stuck = true, shown = false, top = 0;
   const body = () => document.querySelector(".talk-body");
   const down = () => {
     const wanted = new URLSearchParams(location.search).get("turn"); // what a search has found comes into sight
@@ -20,7 +20,13 @@
   const begin = () => {
     const b = body(), column = document.querySelector(".talk-column");
     if (!b || !column) return setTimeout(begin, 50);
-    b.addEventListener("scroll", () => { stuck = b.scrollHeight - b.scrollTop - b.clientHeight < near; }, { passive: true });
+    b.addEventListener("scroll", () => { // what grows meanwhile is not the reader scrolling away: that goes up
+      if (b.scrollHeight - b.scrollTop - b.clientHeight < near) stuck = true;
+      else if (b.scrollTop < top) stuck = false;
+      top = b.scrollTop;
+    }, { passive: true });
+    // what is read stays where it is when earlier messages come in above it: browsers see to that unless all is scrolled up
+    b.addEventListener("click", (event) => { if (event.target.closest(".earlier") && !b.scrollTop) b.scrollTop = 1; }, true);
     watch.observe(column);
     down();
   };

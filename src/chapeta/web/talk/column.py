@@ -25,7 +25,7 @@ class Column:
         with self.element:
             self._welcome = ui.element("div")
             self._earlier = ui.button("Earlier messages", icon="expand_less", on_click=earlier)
-            self._earlier.props("flat dense no-caps")
+            self._earlier.props("flat dense no-caps").classes("earlier")
         self._earlier.set_visibility(False)
         with self._welcome:
             _welcome()

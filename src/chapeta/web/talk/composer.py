@@ -12,7 +12,7 @@ from chapeta.chat.window import Full
 from chapeta.errors import ChapetaError
 from chapeta.skills import library
 from chapeta.types import Price
-from chapeta.web import choices, theme
+from chapeta.web import choices
 from chapeta.web.services import slow, thread
 from chapeta.web.talk.chips import Chips
 from chapeta.web.talk.files import attach
@@ -34,7 +34,6 @@ class Composer:
         self._busy = False
         self._uploading = False
         self._reading: list[str] = []
-        ui.add_head_html(f'<script defer src="{theme.ASSETS}/composer.js"></script>')
         self.place = ui.element("div").classes("composer").props(f"data-most={MOST_TEXT}")
         self.place.on("skills", self._offer_skills, []).on("note", self._note_of_the_page, ["detail"])
         with self.place:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chapeta.web.talk.view import Talk
 
 DAY_S = 86_400
+NONE = Spent()
 MORE = "expand_more"
 COLOURS = {
     "skill": "#7a5ea8", "summary": "#8a8478", "history": "var(--c-accent)", "documents": "#b9770e", "images": "#b9770e",
@@ -48,11 +49,9 @@ class Head:
             self._menu = ui.element("div")
 
     async def draw(self, measure: bool = True) -> None:
-        """measure: with how full the window is, which takes a while in a long chat."""
+        """measure: with how full the window is and what was spent, which takes a while in a long chat."""
         talk = self._talk
-        measured = await self._measure() if measure else None
-        spent = await thread(talk.services.chats.spent, talk.chat.id) if talk.chat else Spent()
-        today = await thread(talk.services.chats.spent_since, time.time() // DAY_S * DAY_S) if spent.calls else Spent()
+        measured, (spent, today) = (await self._measure(), await self._spent()) if measure else (None, (NONE, NONE))
         self._model_name.text = talk.model
         labelled(self._model, f"Model: {talk.model}")
         self._skill_name.text = f"/{talk.skill}" if talk.skill else "No skill"
@@ -70,6 +69,12 @@ class Head:
         if measured is not None:
             with self.ways:
                 draw_ways(talk, *measured)
+
+    async def _spent(self) -> tuple[Spent, Spent]:
+        """By this chat, and today by all of them."""
+        chats, chat = self._talk.services.chats, self._talk.chat
+        spent = await thread(chats.spent, chat.id) if chat else NONE
+        return spent, await thread(chats.spent_since, time.time() // DAY_S * DAY_S) if spent.calls else NONE
 
     async def _measure(self) -> tuple[Meter, Draft] | None:
         """How full the window is with what would be sent now; None where that cannot be told."""

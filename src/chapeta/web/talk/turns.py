@@ -16,6 +16,7 @@ from chapeta.chat.types import Attachment, Turn
 from chapeta.types import Json
 from chapeta.web import words
 from chapeta.web.components.answer import Answer
+from chapeta.web.components.foot import Act, Foot
 from chapeta.web.talk.coming import Coming
 
 OnTurn = Callable[[Turn], Awaitable[None]]
@@ -47,23 +48,20 @@ class Question:
                     ui.icon("image" if one.mode == "image" else "description")
                     ui.label(one.name).classes("ellipsis").style("max-width: 20em")
             self._said = ui.label(turn.text).classes("said")
-            self._foot = ui.row().classes("turn-foot gap-1")
-        self._draw_foot()
+        self._foot = self._draw_foot()
 
     def update(self, turn: Turn, siblings: list[str]) -> None:
         """Draws anew what has changed: of a question, only what stands beside it."""
         self.turn = turn
         if siblings != self._siblings:
             self._siblings = siblings
-            self._draw_foot()
+            self._foot.delete()
+            self._foot = self._draw_foot()
 
-    def _draw_foot(self) -> None:
-        self._foot.clear()
-        with self._foot:
-            _branches(self.turn, self._siblings, self._acts)
-            with ui.element("div").classes("acts"):
-                _copy(self.turn.text)
-                button("edit", "Edit", self._edit)
+    def _draw_foot(self) -> Foot:
+        with self.element:
+            acts = [_copy(self.turn.text), Act("edit", "Edit", self._edit)]
+            return Foot(_branches(self.turn, self._siblings, self._acts), "", acts)
 
     def _edit(self) -> None:
         """Puts a box in the place of the question. What is sent becomes a branch; the old one stays."""
@@ -130,20 +128,18 @@ class Reply:
                 ui.element("div").classes("dots").props('role="status" aria-label="The answer is coming"')
                 return
             show_failure(turn)
-            with ui.row().classes("turn-foot gap-1"):
-                _branches(turn, self._siblings, self._acts)
-                ui.label(about(turn))
-                with ui.element("div").classes("acts"):
-                    self._draw_acts()
+            Foot(_branches(turn, self._siblings, self._acts), about(turn), self._what_can_be_done())
 
-    def _draw_acts(self) -> None:
+    def _what_can_be_done(self) -> list[Act]:
         turn, acts = self.turn, self._acts
-        _copy(turn.text)
-        button("refresh", "Ask again", lambda: acts.again(turn))
-        button("school", "Make an example of it", lambda: acts.example(turn))
-        if len(self._siblings) > 1 and turn.text:
-            button("thumb_up", "Prefer this one", lambda: acts.prefer(turn))
-        button("data_object", "What was sent", lambda: acts.xray(turn))
+        prefer = Act("thumb_up", "Prefer this one", lambda: acts.prefer(turn))
+        return [
+            _copy(turn.text),
+            Act("refresh", "Ask again", lambda: acts.again(turn)),
+            Act("school", "Make an example of it", lambda: acts.example(turn)),
+            *([prefer] if len(self._siblings) > 1 and turn.text else []),
+            Act("data_object", "What was sent", lambda: acts.xray(turn)),
+        ]
 
 
 def show_failure(turn: Turn) -> None:
@@ -194,18 +190,25 @@ def button(icon: str, label: str, act: Callable[[], object] | None = None) -> ui
     return made
 
 
-def _branches(turn: Turn, siblings: list[str], acts: Acts) -> None:
+def _branches(turn: Turn, siblings: list[str], acts: Acts) -> list[Act | str]:
+    """The way to the other versions of a turn, if there are any."""
     if len(siblings) < 2:
-        return
+        return []
     place = siblings.index(turn.id)
-    back = button("chevron_left", "The version before", lambda: acts.switch(siblings[place - 1]))
-    ui.label(f"{place + 1}/{len(siblings)}")
-    on = button("chevron_right", "The next version", lambda: acts.switch(siblings[place + 1]))
-    back.set_enabled(place > 0)
-    on.set_enabled(place + 1 < len(siblings))
+    ways: list[Act | str] = [
+        Act("chevron_left", "The version before", lambda: acts.switch(siblings[place - 1]), off=place == 0),
+        f"{place + 1}/{len(siblings)}",
+        Act(
+            "chevron_right",
+            "The next version",
+            lambda: acts.switch(siblings[place + 1]),
+            off=place + 1 == len(siblings),
+        ),
+    ]
     if turn.role == "assistant" and turn.parent_id:
-        button("compare", "Side by side").props(f'href="/compare/{turn.parent_id}"')
+        ways.append(Act("compare", "Side by side", href=f"/compare/{turn.parent_id}"))
+    return ways
 
 
-def _copy(text: str) -> None:
-    button("content_copy", "Copy", lambda: ui.clipboard.write(text))
+def _copy(text: str) -> Act:
+    return Act("content_copy", "Copy", lambda: ui.clipboard.write(text))
