@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,6 +154,8 @@ def test_models_are_filtered_sorted_and_told_about(app: App, page: Page) -> None
     page.it.get_by_role("option", name="cheapest first").click()
     page.it.get_by_label("Provider", exact=True).click()
     page.it.get_by_role("option", name="anthropic").click()
+    others = page.it.locator(".model-name", has_text=re.compile(r"^(?!anthropic/)"))
+    expect(others).to_have_count(0)  # from now on nothing is drawn anew: a click on what is being replaced is lost
     first = page.it.locator(".model-name").first
     expect(first).to_contain_text("anthropic/claude")
     first.click()
