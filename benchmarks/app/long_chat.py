@@ -17,21 +17,34 @@ EARLIER = "Earlier messages"
 
 
 def measure(bench: Bench) -> list[Figure]:
-    """Each chat is opened for the first time, so nothing of it has been rendered before."""
+    """Each chat is clicked for the first time, so nothing of it has been rendered before."""
     with full_app(bench, "long") as (app, context):
+        clicked = [_click(app, context, f"long{number}") for number in range(bench.runs)]
         opened = [_open(app, context, f"long{number}") for number in range(bench.runs)]
-        again = [_open(app, context, f"long{number}") for number in range(bench.runs)]
         upwards = [_read_upwards(app, context, f"long{number}") for number in range(min(2, bench.runs))]
     return [
-        Figure("from the click to its last messages", "ms", tuple(one[0] for one in opened), 1000.0),
-        Figure("… the second time", "ms", tuple(one[0] for one in again), 1000.0),
-        Figure("processor time of the app, the first time", "ms", tuple(one[1] for one in opened)),
-        Figure("processor time of the page, the first time", "ms", tuple(one[2] for one in opened)),
+        Figure("from the click beside another chat to its last messages", "ms", tuple(clicked), 1000.0),
+        Figure("in a new tab", "ms", tuple(one[0] for one in opened)),
+        Figure("processor time of the app for it", "ms", tuple(one[1] for one in opened)),
+        Figure("processor time of the new tab", "ms", tuple(one[2] for one in opened)),
         Figure("longest freeze while it is scrolled", "ms", tuple(one["scrolled"] for one in upwards), FREEZE_MS),
         Figure("longest freeze while earlier messages come in", "ms", tuple(one["come"] for one in upwards), FREEZE_MS),
         Figure("from asking for earlier messages to seeing them", "ms", tuple(one["first"] for one in upwards)),
         Figure(f"… the {UPWARDS}th time", "ms", tuple(one["last"] for one in upwards)),
     ]
+
+
+def _click(app: App, context: BrowserContext, chat: str) -> float:
+    """Milliseconds from leaving the app's first page until the end of the chat's last message is seen."""
+    window = Window(context)
+    window.it.goto(app.url)
+    window.it.wait_for_function("window.seen.tell().usable", polling=20)
+    window.it.click(f".side-chats a[href='/chat/{chat}']")
+    window.it.wait_for_url(f"**/chat/{chat}")
+    window.it.wait_for_function("window.seen.tell().lastTurn && window.seen.tell().usable", polling=20)
+    seen = window.seen()
+    window.close()
+    return float(seen["lastTurn"] - seen["origin"])
 
 
 def _open(app: App, context: BrowserContext, chat: str) -> tuple[float, float, float]:

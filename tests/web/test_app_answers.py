@@ -242,7 +242,7 @@ def test_earlier_messages_stay_when_an_answer_comes(app: App, home: Path, page: 
     ask(page, "More?")
     expect(page.it.locator(SAYING).last).to_contain_text("I say so at some length.")
     expect(page.it.locator("article").first).to_contain_text("First?")
-    texts = page.it.locator("article .said").all_inner_texts()
+    texts = page.it.locator("article .said").all_text_contents()  # innerText leaves out what is not in sight
     assert texts == ["First?", *(f"message {n}" for n in range(0, 40, 2)), "More?"]
 
 

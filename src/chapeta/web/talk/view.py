@@ -26,6 +26,8 @@ from chapeta.web.talk.xray import show_xray
 Given = ParamSpec("Given")
 FIRST = 30  # turns that are drawn at once; as many earlier ones whenever they are asked for
 FIRST_CHARACTERS = 20_000  # of all of them; long ones fill the window many times over, and take their time to build
+SOME = 5  # of them in one go
+DRAWING_S = 0.05  # that a browser takes for them
 MOST_AT_ONCE = 150  # turns that are drawn to lead to one of them
 CHANGES_S = 1.0  # how often other tabs' changes are looked for
 
@@ -200,8 +202,14 @@ class Talk:
         return len(await thread(self.services.chats.branch, tip, limit=FIRST, characters=FIRST_CHARACTERS))
 
     async def _earlier(self) -> None:
-        self._many += FIRST
-        await self.draw()
+        """Some at a time, each of which the browser draws in a moment: reading goes on meanwhile."""
+        for _ in range(FIRST // SOME):
+            self._many += SOME
+            await self.draw(measured=False)
+            if not self.shown[0].parent_id:
+                break
+            await asyncio.sleep(DRAWING_S)
+        await self._measure()
 
     async def _edit(self, turn: Turn, text: str) -> None:
         assert self.chat is not None
