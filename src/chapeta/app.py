@@ -25,6 +25,7 @@ from chapeta.errors import BadInput
 from chapeta.files import disk_errors, write_atomic
 
 if TYPE_CHECKING:
+    from chapeta.jobs import Runner as JobRunner
     from chapeta.web.services import Services
 
 GRACE_S = 3.0
@@ -74,15 +75,13 @@ def serve(how: Opening, started: Callable[[str], None], warn: Callable[[str], No
     with contextlib.closing(listening), _alone():
         write_atomic(config.home() / ".app", address + "\n", mode=0o600)  # also: the data directory can be written
         gc.disable()  # until all is loaded: it would look through what stays anyway
-        os.environ.setdefault(
-            "PYDANTIC_DISABLE_PLUGINS", "__all__"
-        )  # else it reads what every installed package offers
         _run(listening, address, started, warn)
 
 
 def _run(listening: socket.socket, address: str, started: Callable[[str], None], warn: Callable[[str], None]) -> None:
     import uvicorn
 
+    from chapeta.api.server import settle_memory
     from chapeta.storage.database import open_database
 
     with open_database() as database:
@@ -91,6 +90,8 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
         with _without(*NEVER_USED):
             from chapeta.web.server import pages
         application, services = pages(database, warn)
+        settle_memory()  # before there are pages, which it would keep for ever
+        gc.enable()
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -120,13 +121,15 @@ def _run(listening: socket.socket, address: str, started: Callable[[str], None],
 async def _later(services: Services, at_the_end: contextlib.ExitStack) -> None:
     """What the first page does not wait for."""
     await asyncio.sleep(LATER_S)
-    from chapeta.api.server import settle_memory
-    from chapeta.jobs import Runner as JobRunner
-
-    settle_memory()
-    gc.enable()
-    at_the_end.enter_context(JobRunner())
+    at_the_end.enter_context(await asyncio.to_thread(_jobs))
     await services.keep_house()
+
+
+def _jobs() -> JobRunner:
+    """In a thread, as it takes some tenths of a second to load."""
+    from chapeta.jobs import Runner
+
+    return Runner()
 
 
 @contextlib.contextmanager
