@@ -20,20 +20,8 @@ sys.modules["torchaudio"].__spec__ = ModuleSpec("torchaudio", None)
 import torch  # noqa: E402
 from llamafactory.train.sft import trainer as sft  # noqa: E402
 from llamafactory.train.tuner import run_exp  # noqa: E402
+from noting import Noting  # noqa: E402
 from steps import Steps  # noqa: E402
-from transformers import TrainerCallback  # noqa: E402
-
-
-class Noting(TrainerCallback):
-    """Ends the training when the time is up. `tokens` is what the step under way has read."""
-
-    def __init__(self, steps: Steps) -> None:
-        self.steps, self.tokens = steps, 0
-
-    def on_step_end(self, _arguments: Any, _state: Any, control: Any, **_: Any) -> None:
-        if self.steps.done(self.tokens):
-            control.should_training_stop = True
-        self.tokens = 0
 
 
 def main(settings: dict[str, Any]) -> None:

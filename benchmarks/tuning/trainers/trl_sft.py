@@ -18,24 +18,13 @@ if SETTINGS["library"] == "unsloth":
 
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
+from noting import Noting  # noqa: E402
 from peft import LoraConfig  # noqa: E402
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
 LORA = {"r": SETTINGS["rank"], "lora_alpha": 2 * SETTINGS["rank"], "lora_dropout": 0.0}
 LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-
-
-class Noting(TrainerCallback):
-    """Ends the training when the time is up. `tokens` is what the step under way has read."""
-
-    def __init__(self, steps: Steps) -> None:
-        self.steps, self.tokens = steps, 0
-
-    def on_step_end(self, _arguments: Any, _state: Any, control: Any, **_: Any) -> None:
-        if self.steps.done(self.tokens):
-            control.should_training_stop = True
-        self.tokens = 0
 
 
 def main() -> None:
