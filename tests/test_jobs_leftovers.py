@@ -29,7 +29,7 @@ import os, signal, tempfile
 from pathlib import Path
 from chapeta import config
 from chapeta.engine.weights import PULLING
-from chapeta.files import replacing
+from chapeta.files import passing_folder, replacing
 from chapeta.jobs.store import NEW
 from chapeta.storage.folders import STAGING
 
@@ -37,6 +37,7 @@ home = config.home()
 for place, prefix in (("skills", STAGING), ("datasets", STAGING), ("jobs", NEW), ("models/small", PULLING)):
     (home / place).mkdir(parents=True)
     (Path(tempfile.mkdtemp(dir=home / place, prefix=prefix)) / "half.bin").write_bytes(b"half")
+(passing_folder() / "export.json").write_bytes(b"half")
 with (
     replacing(home / "settings.json"), replacing(home / "datasets" / "a.jsonl"),
     replacing(home / "jobs" / "7" / "state.json"),
@@ -64,10 +65,10 @@ def test_what_a_kill_leaves_is_cleared_a_day_later(data: Path) -> None:
     for other in others:
         other.write_text("stays")
     left = [path for path in data.rglob("*") if path.is_file() and path not in others]
-    assert len(left) == 8
+    assert len(left) == 9
     assert clear_leftovers() == 0  # whoever writes it may still be at it
     grow_old(*data.rglob("*"))
-    assert clear_leftovers() == 8
+    assert clear_leftovers() == 9
     assert sorted(path for path in data.rglob("*") if path.is_file()) == sorted(others)
     assert not [path for path in data.rglob(".*") if path.is_dir()]
 

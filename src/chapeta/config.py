@@ -56,6 +56,11 @@ def database_url() -> str:
     return f"sqlite:///{quote(str(home() / 'chapeta.sqlite'), safe='/:')}"
 
 
+def passing_dir() -> Path:
+    """Files on their way in or out: uploads that are read, exports that the browser fetches. One folder each."""
+    return home() / "passing"
+
+
 def ledger_journal() -> Path:
     """Where rows of the ledger wait while there is no database to write them to."""
     return home() / "ledger-journal.jsonl"

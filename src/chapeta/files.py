@@ -7,11 +7,13 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from chapeta import config
 from chapeta.errors import BadInput, Corrupt, Missing
 
 UNFINISHED = ".part"  # ends the names of temporary files: what a killed writer leaves is known by it
@@ -46,6 +48,27 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[IO[bytes]]:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def passing_folder() -> Path:
+    """A new folder for a file on its way in or out; the caller removes it. What a kill leaves, `jobs/leftovers.py` clears.
+
+    In the data directory and not in the system's folder for temporary files, which may be small, and is others' too.
+    """
+    base = config.passing_dir()
+    with disk_errors(base):
+        base.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Path(tempfile.mkdtemp(dir=base))
+
+
+@contextlib.contextmanager
+def passing() -> Iterator[Path]:
+    """`passing_folder` for as long as the block lasts."""
+    folder = passing_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> Path:

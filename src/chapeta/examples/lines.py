@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from chapeta.errors import BadInput
 from chapeta.examples.source import MAX_LINE_BYTES, UTF8_BOM
-from chapeta.files import disk_errors
+from chapeta.files import UNFINISHED, disk_errors
 
 KEPT_FILES = 256
 CHECKED_BYTES = 64
@@ -86,7 +86,7 @@ def rewrite(file: Path, change: Callable[[int, bytes], bytes | None], is_changed
     under `locked`; raises what `change` raises, and BadInput where the disk is full.
     """
     with disk_errors(file):
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=UNFINISHED)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as out:

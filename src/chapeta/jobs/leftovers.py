@@ -18,7 +18,10 @@ from chapeta.jobs.store import NEW
 from chapeta.storage.folders import FOLDERS, STAGING
 
 UNTOUCHED_S = 86_400
-FOLDERS_LEFT = (f"jobs/{NEW}*", f"models/*/{PULLING}*", *(f"{folder}/{STAGING}*" for folder in FOLDERS))
+FOLDERS_LEFT = (
+    "passing/*", f"jobs/{NEW}*", f"models/*/{PULLING}*", f"models/*/.*{UNFINISHED}",
+    *(f"{folder}/{STAGING}*" for folder in FOLDERS),
+)  # fmt: skip
 FILES_LEFT = tuple(f"{place}.*{UNFINISHED}" for place in ("", "*/", "*/*/", "runs/*/**/"))
 
 

@@ -23,6 +23,7 @@ import torch
 
 from chapeta.engine.gguf_header import GgufHeader, TensorInfo, read_header
 from chapeta.errors import BadInput
+from chapeta.files import UNFINISHED
 from chapeta.tuning.packing import use_packing
 from chapeta.tuning.recipe import PRECISIONS
 
@@ -188,7 +189,7 @@ def _split_digits(tokeniser: Any) -> None:
 
 def _keep(folder: Path, kept: Path) -> None:
     """Moves a finished folder into place in one step; a second process that was faster wins."""
-    part = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
+    part = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", suffix=UNFINISHED, dir=kept.parent))
     try:
         shutil.copytree(folder, part, dirs_exist_ok=True)
         os.replace(part, kept)  # noqa: PTH105 - the name says that it is one step

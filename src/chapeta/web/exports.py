@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from nicegui import ui
 
 from chapeta.chat.download import export_to
 from chapeta.chat.export import Format
 from chapeta.errors import ChapetaError
+from chapeta.files import passing_folder
 from chapeta.web.frame import say
 from chapeta.web.services import Services, slow
 
@@ -20,7 +19,7 @@ FORMS: dict[Format, str] = {"md": "Markdown", "json": "JSON", "jsonl": "OpenAI J
 
 async def download(services: Services, form: Format, chat_ids: Sequence[str] | None = None) -> None:
     """Hands these chats, or all, to the browser as one file. What was written for it is removed with the page."""
-    folder = Path(tempfile.mkdtemp(prefix="chapeta-export-"))
+    folder = passing_folder()
     ui.context.client.on_delete(lambda: shutil.rmtree(folder, ignore_errors=True))
     waiting = ui.notification(f"Writing {FORMS[form]} …", spinner=True, timeout=None, position="top")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from nicegui import events, ui
 from chapeta.chat.imports import Report
 from chapeta.chat.imports.uploaded import Seen, Stopped, file_name, import_uploaded
 from chapeta.errors import ChapetaError
+from chapeta.files import passing
 from chapeta.web.services import Services, slow
 
 MOST_UPLOAD_BYTES = 8 << 30
@@ -66,8 +66,7 @@ class ImportCard:
     async def _take(self, given: events.MultiUploadEventArguments) -> None:
         self._upload.disable()
         try:
-            with tempfile.TemporaryDirectory(prefix="chapeta-import-") as made:
-                folder = Path(made)
+            with passing() as folder:
                 if sum(file.size() for file in given.files) > MOST_UPLOAD_BYTES:
                     self._fail(TOO_LARGE)
                     return

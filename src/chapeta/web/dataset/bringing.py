@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from pathlib import Path
 
 from nicegui import events, ui
@@ -10,6 +10,7 @@ from nicegui import events, ui
 from chapeta.errors import ChapetaError
 from chapeta.examples import datasets
 from chapeta.examples.check import CheckReport, check
+from chapeta.files import passing_folder
 from chapeta.web import checked
 from chapeta.web.dialogs import opened_dialog
 from chapeta.web.frame import say
@@ -34,8 +35,8 @@ class Bringing:
         self._place = ui.column().classes("w-full")
 
     async def _dropped(self, given: events.UploadEventArguments) -> None:
-        folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        file = Path(folder.name) / (Path(given.file.name).name or "examples")
+        folder = passing_folder()
+        file = folder / (Path(given.file.name).name or "examples")
         await given.file.save(file)
         with self._place:
             self._drop.reset()
@@ -43,16 +44,16 @@ class Bringing:
                 report = await slow(check, file)
             except ChapetaError as error:
                 refused(self._place, error)
-                folder.cleanup()
+                shutil.rmtree(folder, ignore_errors=True)
                 return
             self._place.clear()
-            _Offer(file, report, self._name, folder)
+            _Offer(file, report, self._name)
 
 
 class _Offer:
     """What is in a file, and the button that adds it."""
 
-    def __init__(self, file: Path, report: CheckReport, name: str, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(self, file: Path, report: CheckReport, name: str) -> None:
         self._file = file
         with opened_dialog(file.name, classes="gap-2") as self._dialog:
             for kind, line in checked.lines(report):
@@ -65,7 +66,7 @@ class _Offer:
                 ui.button("Cancel", on_click=self._dialog.close, color=None).props("flat no-caps")
                 add = ui.button(f"Add {report.good:,} examples", on_click=self._add).props("unelevated no-caps")
                 add.set_enabled(report.good > 0)
-        self._dialog.on("hide", folder.cleanup)
+        self._dialog.on("hide", lambda: shutil.rmtree(file.parent, ignore_errors=True))
 
     async def _add(self) -> None:
         name = (self._name.value or "").strip()

@@ -99,11 +99,10 @@ class Chats:
         wanted = (self._box.value or "").strip()
         self._place.set_visibility(not wanted)
         self._keep_address(wanted)
-        self._hits.clear()
-        self._hits.set_visibility(bool(wanted))
         if wanted:
-            await self._search(wanted)
+            await self._search(wanted)  # what was found before stays until then: one change of the page, not two
         else:
+            self._hits.clear()
             await self._list.show(self._wanted())
 
     def _wanted(self) -> Filter:
@@ -115,6 +114,7 @@ class Chats:
             among = self._wanted()
             hits = await thread(search, self._services.database, wanted, limit=MOST_HITS, among=among)
         except ChapetaError as error:
+            self._hits.clear()
             say(error)
             return
         if (wanted, among) != ((self._box.value or "").strip(), self._wanted()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from nicegui import events, ui
 
 from chapeta.chat.tokens import Estimate
 from chapeta.errors import BadInput, ChapetaError
+from chapeta.files import passing_folder
 from chapeta.skills import bring
 from chapeta.skills.bring import NeedsDescription, Report
 from chapeta.skills.file import MAX_DESCRIPTION_CHARS, MAX_FILE_BYTES, decoded
@@ -100,10 +101,10 @@ class Bring:
         self._problem.text = f"That file is larger than {bring.MOST_ZIP_BYTES >> 20} MiB. Take large files out of it."
 
     async def _uploaded(self, given: events.UploadEventArguments) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="chapeta-skill-")
-        file = Path(folder.name) / (Path(given.file.name).name or "skill.zip")
+        folder = passing_folder()
+        file = folder / (Path(given.file.name).name or "skill.zip")
         await given.file.save(file)
-        await self._bring(partial(take_file, file), folder.cleanup)
+        await self._bring(partial(take_file, file), partial(shutil.rmtree, folder, ignore_errors=True))
 
     async def _from_path(self) -> None:
         given = (self._path.value or "").strip()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from nicegui import events, ui
 
 from chapeta.errors import ChapetaError
 from chapeta.examples import datasets
+from chapeta.files import passing
 from chapeta.jobs import specialize_arguments, submit
 from chapeta.jobs.dropped import keep, name_of, run_name
 from chapeta.jobs.planned import Looked
@@ -82,8 +81,8 @@ class Begin:
 
     async def _dropped(self, given: events.UploadEventArguments) -> None:
         with self._read:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / "given"
+            with passing() as folder:
+                file = folder / "given"
                 await given.file.save(file)
                 try:
                     kept = await slow(keep, file, given.file.name)
