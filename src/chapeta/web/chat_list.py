@@ -31,8 +31,7 @@ class ChatList:
         self._services = services
         self._after_change = after_change
         self._wanted = Filter()
-        self._last: Chat | None = None
-        self._shown = 0
+        self._shown: list[Chat] = []
         self._total = 0
         self._chosen: dict[str, None] = {}  # ids, in the order in which they were chosen
         self._boxes: dict[str, ui.checkbox] = {}
@@ -43,20 +42,25 @@ class ChatList:
         self._more = ui.button("More", on_click=self.more, color=None).props("outline no-caps").classes("self-center")
 
     async def show(self, wanted: Filter, limit: int = PAGE) -> None:
-        """The first chats that fit, in place of what was shown."""
-        self._wanted = wanted
-        total = await thread(count, self._services.database, wanted)
+        """The first chats that fit, in place of what was shown; what is shown already stays as it is."""
+        self._total = await thread(count, self._services.database, wanted)
         found = await thread(listed, self._services.database, wanted, None, limit)
-        self._total, self._shown, self._last = total, 0, None
-        self._boxes.clear()
-        self._lines.clear()
-        self._draw(found)
+        if (wanted, found) != (self._wanted, self._shown):
+            self._wanted, self._shown = wanted, []
+            self._boxes.clear()
+            self._lines.clear()
+            self._draw(found)
+        self._tell()
         self._draw_bar()
 
     async def more(self) -> None:
         """The next ones, below those that are shown."""
         self._more.disable()  # a second click meanwhile would bring the same ones again
-        self._draw(await thread(listed, self._services.database, self._wanted, self._last, PAGE))
+        last = self._shown[-1] if self._shown else None
+        found = await thread(listed, self._services.database, self._wanted, last, PAGE)
+        self._draw(found)
+        self._total = self._total if found else len(self._shown)
+        self._tell()
         self._more.enable()
 
     def forget(self) -> None:
@@ -70,10 +74,13 @@ class ChatList:
         with self._lines:
             for chat in found:
                 self._line(chat)
-        self._shown += len(found)
-        self._last = found[-1] if found else self._last
-        self._told.text = told(self._wanted, self._shown, self._total)
-        self._more.set_visibility(bool(found) and self._shown < self._total)
+        self._shown += found
+
+    def _tell(self) -> None:
+        """How many there are, and whether there are more."""
+        shown = len(self._shown)
+        self._told.text = told(self._wanted, shown, self._total)
+        self._more.set_visibility(0 < shown < self._total)
 
     def _line(self, chat: Chat) -> None:
         title = chat.title or "New chat"
@@ -195,7 +202,7 @@ class ChatList:
         return done
 
     async def _changed(self) -> None:
-        await self.show(self._wanted, min(max(self._shown, PAGE), MOST_DRAWN_AGAIN))
+        await self.show(self._wanted, min(max(len(self._shown), PAGE), MOST_DRAWN_AGAIN))
         await self._after_change()
         await list_chats(self._services)
 

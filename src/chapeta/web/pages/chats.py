@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote, urlencode
 
@@ -55,7 +56,11 @@ class Chats:
             self._kind.props("no-caps unelevated dense toggle-color=primary padding='2px 12px'")
             self._folder = _select("Folder", asked.get("folder"))
             self._tag = _select("Tag", asked.get("tag"))
-        self._hits = ui.element("div").classes("full-width").props('role="status"')
+        with ui.element("div").classes("full-width").props('role="status"'):
+            self._about_hits = ui.label().classes("muted")
+            self._hits = ui.html(
+                "", sanitize=False
+            )  # all in one: as one element each, the page would need longer than the search
         self._place = ui.element("div").classes("full-width column no-wrap").style("gap: 8px")
         with self._place:
             self._list = ChatList(services, self._offer)
@@ -97,12 +102,12 @@ class Chats:
     async def _look(self) -> None:
         """What fits the filters; with words, where they stand in it."""
         wanted = (self._box.value or "").strip()
-        self._place.set_visibility(not wanted)
         self._keep_address(wanted)
         if wanted:
-            await self._search(wanted)  # what was found before stays until then: one change of the page, not two
+            await self._search(wanted)
         else:
-            self._hits.clear()
+            self._show_hits([], "")
+            self._place.set_visibility(True)
             await self._list.show(self._wanted())
 
     def _wanted(self) -> Filter:
@@ -114,20 +119,21 @@ class Chats:
             among = self._wanted()
             hits = await thread(search, self._services.database, wanted, limit=MOST_HITS, among=among)
         except ChapetaError as error:
-            self._hits.clear()
+            self._show_hits([], "")
             say(error)
             return
         if (wanted, among) != ((self._box.value or "").strip(), self._wanted()):
             return  # more was typed or chosen meanwhile
-        self._hits.clear()
-        with self._hits:
-            if hits and among.deleted:
-                ui.label(DELETED_HITS).classes("small muted")
-            if hits:  # all in one element: as one each, the page would need longer than the search
-                ui.html("".join(_hit(hit, not among.deleted) for hit in hits), sanitize=False)
-            else:
-                where = "chat" if among == Filter() else "chat that fits these filters"
-                ui.label(f"No {where} has all the words of “{wanted[:80]}”.").classes("muted")
+        about = DELETED_HITS if among.deleted else ""
+        if not hits:
+            where = "chat" if among == Filter() else "chat that fits these filters"
+            about = f"No {where} has all the words of “{wanted[:80]}”."
+        self._place.set_visibility(False)  # at once with the hits: one change of the page, not two
+        self._show_hits([_hit(hit, not among.deleted) for hit in hits], about)
+
+    def _show_hits(self, hits: Sequence[str], about: str) -> None:
+        self._about_hits.set_text(about)
+        self._hits.set_content("".join(hits))
 
     def _keep_address(self, wanted: str) -> None:
         kind = None if self._kind.value == "all" else self._kind.value

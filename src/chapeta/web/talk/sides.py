@@ -13,6 +13,7 @@ from chapeta.chat.types import Turn
 from chapeta.errors import ChapetaError
 from chapeta.web import words
 from chapeta.web.components.answer import Answer, html_of
+from chapeta.web.components.foot import Act, Foot
 from chapeta.web.frame import say, title
 from chapeta.web.services import Services, thread
 from chapeta.web.talk import send
@@ -21,7 +22,7 @@ from chapeta.web.talk.picker import pick_model
 from chapeta.web.talk.prefer import prefer
 from chapeta.web.talk.send import Asked, With
 from chapeta.web.talk.sides_ask import address_of
-from chapeta.web.talk.turns import button, show_failure, speaker
+from chapeta.web.talk.turns import copy, show_failure, speaker
 from chapeta.web.talk.xray import show_xray
 
 CHANGES_S = 1.0  # how often other tabs' changes are looked for
@@ -70,11 +71,9 @@ class Side:
             with ui.row().classes("items-center gap-1"):
                 on = ui.button("Go on with this one", on_click=lambda: self._sides.go_on(turn), color=None)
                 on.props("flat dense no-caps").style("color: var(--c-accent)")
-                with ui.element("div").classes("muted"):
-                    button("content_copy", "Copy", lambda: ui.clipboard.write(turn.text))
-                    if turn.text:
-                        button("thumb_up", "Prefer this one", lambda: self._sides.prefer(turn))
-                    button("data_object", "What was sent", lambda: self._sides.xray(turn))
+                prefer_it = Act("thumb_up", "Prefer this one", lambda: self._sides.prefer(turn))
+                sent = Act("data_object", "What was sent", lambda: self._sides.xray(turn))
+                Foot([], "", [copy(turn.text), *([prefer_it] if turn.text else []), sent])
 
 
 class Sides:

@@ -60,7 +60,7 @@ class Question:
 
     def _draw_foot(self) -> Foot:
         with self.element:
-            acts = [_copy(self.turn.text), Act("edit", "Edit", self._edit)]
+            acts = [copy(self.turn.text), Act("edit", "Edit", self._edit)]
             return Foot(_branches(self.turn, self._siblings, self._acts), "", acts)
 
     def _edit(self) -> None:
@@ -134,7 +134,7 @@ class Reply:
         turn, acts = self.turn, self._acts
         prefer = Act("thumb_up", "Prefer this one", lambda: acts.prefer(turn))
         return [
-            _copy(turn.text),
+            copy(turn.text),
             Act("refresh", "Ask again", lambda: acts.again(turn)),
             Act("school", "Make an example of it", lambda: acts.example(turn)),
             *([prefer] if len(self._siblings) > 1 and turn.text else []),
@@ -182,14 +182,6 @@ def speaker(turn: Turn) -> str:
     return f"/{turn.skill}{by}" if turn.skill else ""
 
 
-def button(icon: str, label: str, act: Callable[[], object] | None = None) -> ui.button:
-    """A small button with a picture alone, which says what it does."""
-    made = ui.button(icon=icon, on_click=act, color=None).props(f'flat dense round size=sm aria-label="{label}"')
-    with made:
-        ui.tooltip(label)
-    return made
-
-
 def _branches(turn: Turn, siblings: list[str], acts: Acts) -> list[Act | str]:
     """The way to the other versions of a turn, if there are any."""
     if len(siblings) < 2:
@@ -210,5 +202,6 @@ def _branches(turn: Turn, siblings: list[str], acts: Acts) -> list[Act | str]:
     return ways
 
 
-def _copy(text: str) -> Act:
+def copy(text: str) -> Act:
+    """The button that copies an answer or a question."""
     return Act("content_copy", "Copy", lambda: ui.clipboard.write(text))

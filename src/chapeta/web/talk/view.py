@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec
 
@@ -27,7 +28,8 @@ Given = ParamSpec("Given")
 FIRST = 30  # turns that are drawn at once; as many earlier ones whenever they are asked for
 FIRST_CHARACTERS = 20_000  # of all of them; long ones fill the window many times over, and take their time to build
 SOME = 5  # of them in one go
-DRAWING_S = 0.05  # that a browser takes for them
+DRAWN = "new Promise((drawn) => document.hidden ? drawn() : requestAnimationFrame(() => setTimeout(drawn)))"
+DRAWN_S = 1.0  # a browser that has not said so by then is not waited for
 MOST_AT_ONCE = 150  # turns that are drawn to lead to one of them
 CHANGES_S = 1.0  # how often other tabs' changes are looked for
 
@@ -202,13 +204,14 @@ class Talk:
         return len(await thread(self.services.chats.branch, tip, limit=FIRST, characters=FIRST_CHARACTERS))
 
     async def _earlier(self) -> None:
-        """Some at a time, each of which the browser draws in a moment: reading goes on meanwhile."""
+        """Some at a time, the next when the browser has drawn them: two in one go would freeze what is read."""
         for _ in range(FIRST // SOME):
             self._many += SOME
             await self.draw(measured=False)
             if not self.shown[0].parent_id:
                 break
-            await asyncio.sleep(DRAWING_S)
+            with contextlib.suppress(TimeoutError):
+                await ui.run_javascript(DRAWN, timeout=DRAWN_S)
         await self._measure()
 
     async def _edit(self, turn: Turn, text: str) -> None:
