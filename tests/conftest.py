@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from serving import new_home
+
 pytest_plugins = ["postgres"]
 
 # nothing of the developer's own: no keychain is touched, no key of the environment is found, no provider is called
@@ -65,9 +67,6 @@ def embedded_model(models_home: Path) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_home: Path, embedded_model: Path) -> Path:
     """An empty data directory with the embedded model already in it (a link to the one copy)."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    if not os.environ.get("CHAPETA_TEST_MODEL"):
-        (folder / "models").symlink_to(models_home / "models")
+    folder = new_home(tmp_path / "home", models_home)
     monkeypatch.setenv("CHAPETA_HOME", str(folder))
     return folder

@@ -107,3 +107,11 @@ def point(home: Path, name: str, url: str, needs_key: bool = True, **prices: flo
     file = home / "addresses.json"
     entries = json.loads(file.read_text()) if file.exists() else {}
     file.write_text(json.dumps({**entries, name: {"url": url, "needs_key": needs_key, **prices}}))
+
+
+def new_home(folder: Path, models_home: Path) -> Path:
+    """An empty data directory with the embedded model already in it (a link to the one copy)."""
+    folder.mkdir()
+    if not os.environ.get("CHAPETA_TEST_MODEL"):
+        (folder / "models").symlink_to(models_home / "models")
+    return folder

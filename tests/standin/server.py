@@ -131,6 +131,10 @@ class Standin:
         with self._lock:
             self._faults.clear()
 
+    def forget(self) -> None:
+        """As if it had just been started: nothing heard, nothing to say, no faults, nobody connected."""
+        self._in_loop(self._forget)
+
     def release(self) -> None:
         """Lets the calls go on that are stalled now (`record.stalled`)."""
         self._in_loop(self._release)
@@ -229,6 +233,13 @@ class Standin:
         record = Record("", "", {}, {"connection": "close"}, b"", line.number)
         with contextlib.suppress(ConnectionError):
             await Call(line, writer, record).play(problem_reply(Problem(400, message), self.dialect))
+
+    def _forget(self) -> None:
+        for line in tuple(self._lines):
+            line.transport.abort()
+        self._records.clear()
+        self.clear_faults()
+        self._state = State(self.dialect, self.key, self._state.limit_usd)
 
     def _release(self) -> None:
         for call in self._calls:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +13,13 @@ import pytest
 from browser import Page
 from playwright.sync_api import expect
 
-from serving import Serving
+from chapeta.chat.remains import purge
+from chapeta.storage.database import open_database
+from chapeta.storage.tables import chats
+from serving import Serving, new_home, point
 from standin.server import Standin
 
+MINI = "mine/openai/gpt-4.1-mini"
 QUESTION = ".composer textarea"
 SAYING = "article[aria-label=Answer]"
 
@@ -26,10 +32,52 @@ class App(Serving):
         self._words = ("app", "--no-browser", "--port", "0", "--json")
 
 
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Standin]:
+    """One for the tests of a file; `standin` is the same with nothing heard yet."""
+    with Standin(None, "openai") as running:
+        yield running
+
+
 @pytest.fixture
-def standin() -> Iterator[Standin]:
-    with Standin(None, "openai") as provider:
-        yield provider
+def standin(provider: Standin) -> Standin:
+    provider.forget()
+    return provider
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, models_home: Path, embedded_model: Path, provider: Standin
+) -> Iterator[App]:
+    """One app for the tests of a file, as a start takes as long as most tests; `shared` is the same without their traces."""
+    home = new_home(tmp_path_factory.mktemp("shared") / "home", models_home)
+    point(home, "mine", provider.url, needs_key=False, usd_per_mtok_input=2.0, usd_per_mtok_output=8.0)
+    with App(home) as app:
+        yield app
+
+
+@pytest.fixture
+def shared(running: App, standin: Standin) -> Iterator[App]:
+    """An app that answers with the stand-in's small model, whose price the user has said. Nothing is in its data directory
+    but what a start makes.
+    """
+    clear(running.home)
+    (running.home / "settings.json").write_text(json.dumps({"model": MINI}))
+    said = len(running.err)
+    yield running
+    assert "Traceback" not in running.err[said:]
+
+
+def clear(home: Path) -> None:
+    """Takes the traces of former tests away while the app runs, as if their chats had been deleted long ago."""
+    for path in home.iterdir():
+        if path.name in ("models", "addresses.json", "pages") or path.name.startswith((".app", "chapeta.sqlite")):
+            continue
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with open_database(f"sqlite:///{home / 'chapeta.sqlite'}") as database:
+        with database.write() as connection:
+            connection.execute(chats.update().values(deleted_at=0.0))
+        purge(database)
 
 
 def ask(page: Page, text: str) -> None:

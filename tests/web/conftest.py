@@ -1,6 +1,6 @@
 """What the tests of pages share."""
 
-from apps import standin
+from apps import provider, running, shared, standin
 from browser import chromium, page, serve
 
-__all__ = ["chromium", "page", "serve", "standin"]
+__all__ = ["chromium", "page", "provider", "running", "serve", "shared", "standin"]

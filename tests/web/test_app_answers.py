@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from apps import SAYING, App, answered, ask
+from apps import MINI, SAYING, App, answered, ask
 from browser import Page
 from playwright.sync_api import Locator, expect
 
-from serving import point
 from standin.server import Standin
 
-MINI, LARGE = "mine/openai/gpt-4.1-mini", "mine/qwen/qwen3-max"
+LARGE = "mine/qwen/qwen3-max"
 PIRATE = "---\nname: pirate\ndescription: For questions about ships.\nmetadata:\n  x: y\n---\n\nAnswer like a pirate.\n"
 COLUMN = "article[aria-label=Answer]"
 
 
 @pytest.fixture
-def standin() -> Iterator[Standin]:
-    with Standin(None, "openai") as provider:
-        provider.say(lambda body: f"I am **{body['model'].rpartition('/')[2]}**, and I say so at some length.")
-        yield provider
-
-
-@pytest.fixture
-def app(home: Path, standin: Standin) -> Iterator[App]:
-    """An app that answers with the stand-in's small model, whose price the user has said."""
-    point(home, "mine", standin.url, needs_key=False, usd_per_mtok_input=2.0, usd_per_mtok_output=8.0)
-    (home / "settings.json").write_text(json.dumps({"model": MINI}))
-    with App(home) as running:
-        yield running
-        assert "Traceback" not in running.err
+def app(shared: App, standin: Standin) -> App:
+    """The app of this file; models say who they are."""
+    standin.say(lambda body: f"I am **{body['model'].rpartition('/')[2]}**, and I say so at some length.")
+    return shared
 
 
 def pick(page: Page, model: str) -> None:
@@ -68,9 +56,7 @@ def kept(dialog: Locator, name: str) -> None:
     dialog.get_by_role("button", name="Keep").click()
 
 
-def test_two_models_answer_side_by_side_and_the_chat_goes_on_with_one(
-    app: App, home: Path, page: Page, standin: Standin
-) -> None:
+def test_two_models_answer_side_by_side_and_the_chat_goes_on_with_one(app: App, page: Page, standin: Standin) -> None:
     standin.next_fault("stall-mid", times=2)
     beside(app, page)
     columns = page.it.locator(COLUMN)
@@ -95,7 +81,7 @@ def test_two_models_answer_side_by_side_and_the_chat_goes_on_with_one(
     expect(page.it.locator(SAYING)).to_contain_text("1/2")
     ask(page, "And now?")
     answered(page, 2)
-    question, first, second, last, answer = turns(home)
+    question, first, second, last, answer = turns(app.home)
     assert {first["parent_id"], second["parent_id"]} == {question["id"]}
     assert (last["parent_id"], answer["model"]) == (first["id"], MINI)
     page.it.get_by_role("link", name="Side by side").nth(1).click()
@@ -103,14 +89,14 @@ def test_two_models_answer_side_by_side_and_the_chat_goes_on_with_one(
     expect(columns).to_have_count(2)
 
 
-def test_stopping_all_stops_each(app: App, home: Path, page: Page, standin: Standin) -> None:
+def test_stopping_all_stops_each(app: App, page: Page, standin: Standin) -> None:
     standin.next_fault("stall-mid", times=2)
     beside(app, page)
     for place in (0, 1):
         expect(page.it.locator(COLUMN).nth(place)).to_contain_text("I am")
     page.it.get_by_role("button", name="Stop all").click()
     expect(page.it.get_by_text("Go on with this one")).to_have_count(2)
-    assert [turn["status"] for turn in turns(home)] == ["done", "stopped", "stopped"]
+    assert [turn["status"] for turn in turns(app.home)] == ["done", "stopped", "stopped"]
 
 
 def test_who_cannot_answer_says_so_in_its_column(app: App, page: Page) -> None:
@@ -124,7 +110,7 @@ def test_who_cannot_answer_says_so_in_its_column(app: App, page: Page) -> None:
     expect(page.it.get_by_text("There is no message")).to_be_visible()
 
 
-def test_a_preferred_answer_is_kept_as_a_pair(app: App, home: Path, page: Page, standin: Standin) -> None:
+def test_a_preferred_answer_is_kept_as_a_pair(app: App, page: Page, standin: Standin) -> None:
     standin.say("The first.")
     page.it.goto(app.url)
     ask(page, "Which one?")
@@ -138,13 +124,13 @@ def test_a_preferred_answer_is_kept_as_a_pair(app: App, home: Path, page: Page, 
     page.shot("prefer")
     kept(dialog, "taste")
     expect(page.it.get_by_text("Kept in taste.")).to_be_visible()
-    [pair] = [json.loads(line) for line in (home / "datasets" / "taste.preferences.jsonl").read_text().splitlines()]
+    [pair] = [json.loads(line) for line in (app.home / "datasets" / "taste.preferences.jsonl").read_text().splitlines()]
     assert pair["input"]["messages"] == [{"role": "user", "content": "Which one?"}]
     assert pair["preferred_output"] == [{"role": "assistant", "content": "The second."}]
     assert pair["non_preferred_output"] == [{"role": "assistant", "content": "The first."}]
 
 
-def test_what_is_private_is_pointed_out_before_it_enters(app: App, home: Path, page: Page, standin: Standin) -> None:
+def test_what_is_private_is_pointed_out_before_it_enters(app: App, page: Page, standin: Standin) -> None:
     standin.say("Write to anna@example.org.")
     page.it.goto(app.url)
     ask(page, "Whom do I ask? I am bob@example.org.")
@@ -156,20 +142,20 @@ def test_what_is_private_is_pointed_out_before_it_enters(app: App, home: Path, p
     page.shot("private")
     kept(dialog, "mail")
     expect(dialog.get_by_role("button", name="Keep it all the same")).to_be_visible()
-    assert not (home / "datasets" / "mail.jsonl").exists()
+    assert not (app.home / "datasets" / "mail.jsonl").exists()
     dialog.get_by_label("Answer").fill("Write to us.")  # one less, so it is asked anew
     dialog.get_by_role("button", name="Keep").click()
     expect(dialog.get_by_role("alert")).not_to_contain_text("in the answer")
-    assert not (home / "datasets" / "mail.jsonl").exists()
+    assert not (app.home / "datasets" / "mail.jsonl").exists()
     dialog.get_by_role("button", name="Keep it all the same").click()
     expect(page.it.get_by_text("Kept in mail.")).to_be_visible()
-    [row] = [json.loads(line) for line in (home / "datasets" / "mail.jsonl").read_text().splitlines()]
+    [row] = [json.loads(line) for line in (app.home / "datasets" / "mail.jsonl").read_text().splitlines()]
     assert [message["content"] for message in row["messages"]] == [
         "Whom do I ask? I am bob@example.org.", "Write to us.",
     ]  # fmt: skip
 
 
-def test_a_request_is_taken_apart_and_sent_on(app: App, home: Path, page: Page, standin: Standin) -> None:
+def test_a_request_is_taken_apart_and_sent_on(app: App, page: Page, standin: Standin) -> None:
     page.it.goto(app.url)
     ask(page, "Who are you?")
     answered(page)
@@ -185,14 +171,14 @@ def test_a_request_is_taken_apart_and_sent_on(app: App, home: Path, page: Page, 
     first, second = (request.json for request in standin.chats)
     assert first is not None and second is not None
     assert {**first, "model": ""} == {**second, "model": ""} and first["model"] != second["model"]
-    question, one, other = turns(home)
+    question, one, other = turns(app.home)
     assert one["parent_id"] == other["parent_id"] == question["id"] and other["model"] == LARGE
 
 
-def test_the_model_chooses_a_skill_by_its_description(app: App, home: Path, page: Page, standin: Standin) -> None:
-    (home / "skills" / "pirate").mkdir(parents=True)
-    (home / "skills" / "pirate" / "SKILL.md").write_text(PIRATE)
-    (home / "skill-settings.json").write_text('{"pirate": "model"}')
+def test_the_model_chooses_a_skill_by_its_description(app: App, page: Page, standin: Standin) -> None:
+    (app.home / "skills" / "pirate").mkdir(parents=True)
+    (app.home / "skills" / "pirate" / "SKILL.md").write_text(PIRATE)
+    (app.home / "skill-settings.json").write_text('{"pirate": "model"}')
     standin.say(lambda body: '{"label": "pirate"}' if "response_format" in body else "Arr.")
     page.it.goto(app.url)
     ask(page, "Where is the ship?")
@@ -205,7 +191,7 @@ def test_the_model_chooses_a_skill_by_its_description(app: App, home: Path, page
     ask(page, "And now?")
     answered(page, 2)
     expect(page.it.locator(SAYING).last).not_to_contain_text("/pirate")
-    assert [turn["skill_by"] for turn in turns(home) if turn["role"] == "assistant"] == ["model", ""]
+    assert [turn["skill_by"] for turn in turns(app.home) if turn["role"] == "assistant"] == ["model", ""]
 
 
 def test_what_is_shown_is_not_drawn_anew(app: App, page: Page, standin: Standin) -> None:
@@ -227,13 +213,13 @@ def test_what_is_shown_is_not_drawn_anew(app: App, page: Page, standin: Standin)
     other.goto("about:blank")
 
 
-def test_earlier_messages_stay_when_an_answer_comes(app: App, home: Path, page: Page, standin: Standin) -> None:
+def test_earlier_messages_stay_when_an_answer_comes(app: App, page: Page, standin: Standin) -> None:
     page.it.goto(app.url)
     ask(page, "First?")
     answered(page)
     chat_id = page.it.url.rpartition("/")[2]
     page.it.goto("about:blank")
-    fill(home, chat_id, 40)
+    fill(app.home, chat_id, 40)
     page.it.goto(app.url + f"/chat/{chat_id}")
     expect(page.it.get_by_text("message 39")).to_be_visible()
     expect(page.it.get_by_text("First?", exact=True)).to_have_count(1)  # the side's
@@ -258,8 +244,8 @@ def fill(home: Path, chat_id: str, count: int) -> None:
             chats.add(chat_id, tip, "assistant" if number % 2 else "user", f"message {number}")
 
 
-def test_a_chat_keeps_the_version_of_a_skill(app: App, home: Path, page: Page, standin: Standin) -> None:
-    skill = home / "skills" / "pirate"
+def test_a_chat_keeps_the_version_of_a_skill(app: App, page: Page, standin: Standin) -> None:
+    skill = app.home / "skills" / "pirate"
     skill.mkdir(parents=True)
     (skill / "SKILL.md").write_text(PIRATE)
     page.it.goto(app.url)
@@ -272,4 +258,4 @@ def test_a_chat_keeps_the_version_of_a_skill(app: App, home: Path, page: Page, s
     answered(page, 3)
     sent = [request.json["messages"][0]["content"] for request in standin.chats if request.json]
     assert sent == ["Answer like a pirate.", "Answer like a pirate.", "Answer like a captain."]
-    assert len({turn["skill_version"] for turn in turns(home) if turn["role"] == "assistant"}) == 2
+    assert len({turn["skill_version"] for turn in turns(app.home) if turn["role"] == "assistant"}) == 2

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from apps import QUESTION, SAYING, App, answered, ask, wait
+from apps import MINI, QUESTION, SAYING, App, answered, ask, wait
 from browser import Page
 from playwright.sync_api import expect
 
@@ -18,13 +17,8 @@ from standin.server import Standin
 
 
 @pytest.fixture
-def app(home: Path, standin: Standin) -> Iterator[App]:
-    """An app that answers with the stand-in's `mine/gpt` from the beginning."""
-    point(home, "mine", standin.url, needs_key=False)
-    (home / "settings.json").write_text('{"model": "mine/openai/gpt-4.1-mini"}')
-    with App(home) as running:
-        yield running
-        assert "Traceback" not in running.err
+def app(shared: App) -> App:
+    return shared
 
 
 def rows(home: Path) -> list[tuple[str, str, str]]:
@@ -71,9 +65,7 @@ def test_an_empty_message_is_said_in_place_and_not_sent(app: App, page: Page, st
     assert not standin.chats
 
 
-def test_stopping_stops_the_provider_and_keeps_what_had_come(
-    app: App, home: Path, page: Page, standin: Standin
-) -> None:
+def test_stopping_stops_the_provider_and_keeps_what_had_come(app: App, page: Page, standin: Standin) -> None:
     standin.next_fault("stall-mid")
     standin.say("one two three four five six seven eight")
     page.it.goto(app.url)
@@ -83,7 +75,7 @@ def test_stopping_stops_the_provider_and_keeps_what_had_come(
     answered(page)
     expect(page.it.locator(SAYING)).to_contain_text("stopped")
     wait(lambda: standin.open_connections == 0)
-    role, status, text = rows(home)[1]
+    role, status, text = rows(app.home)[1]
     assert (role, status) == ("assistant", "stopped") and text.startswith("one")
 
 
@@ -100,18 +92,11 @@ def test_a_page_that_comes_back_joins_the_answer_that_streams(app: App, page: Pa
     answered(page)
 
 
-def test_after_kill_9_in_mid_stream_what_had_come_is_there(app: App, home: Path, page: Page, standin: Standin) -> None:
-    standin.next_fault("stall-mid")
-    standin.say("one two three four five six")
-    page.it.goto(app.url)
-    ask(page, "Count.")
-    expect(page.it.locator(SAYING)).to_contain_text("one")
-    where = page.it.url
-    wait(lambda: rows(home)[1][2])
-    os.kill(app.process.pid, signal.SIGKILL)
-    app.process.wait(10)
-    page.it.goto("about:blank")
-    page.errors.clear()  # the page has said that its connection was lost
+def test_after_kill_9_in_mid_stream_what_had_come_is_there(home: Path, page: Page, standin: Standin) -> None:
+    point(home, "mine", standin.url, needs_key=False)
+    (home / "settings.json").write_text(f'{{"model": "{MINI}"}}')
+    with App(home) as app:
+        where = killed_in_mid_stream(app, page, standin)
     with App(home) as again:
         page.it.goto(again.url + "/chat/" + where.rpartition("/")[2])
         expect(page.it.locator(SAYING)).to_contain_text("one")
@@ -119,7 +104,23 @@ def test_after_kill_9_in_mid_stream_what_had_come_is_there(app: App, home: Path,
         page.it.goto("about:blank")
 
 
-def test_editing_and_asking_again_make_branches(app: App, home: Path, page: Page, standin: Standin) -> None:
+def killed_in_mid_stream(app: App, page: Page, standin: Standin) -> str:
+    """The address of the chat."""
+    standin.next_fault("stall-mid")
+    standin.say("one two three four five six")
+    page.it.goto(app.url)
+    ask(page, "Count.")
+    expect(page.it.locator(SAYING)).to_contain_text("one")
+    where = page.it.url
+    wait(lambda: rows(app.home)[1][2])
+    os.kill(app.process.pid, signal.SIGKILL)
+    app.process.wait(10)
+    page.it.goto("about:blank")
+    page.errors.clear()  # the page has said that its connection was lost
+    return where
+
+
+def test_editing_and_asking_again_make_branches(app: App, page: Page, standin: Standin) -> None:
     standin.say("first")
     page.it.goto(app.url)
     ask(page, "Question one")
@@ -136,7 +137,7 @@ def test_editing_and_asking_again_make_branches(app: App, home: Path, page: Page
     page.it.get_by_text("Send as a new branch").click()
     expect(page.it.locator(SAYING)).to_contain_text("third")
     expect(page.it.locator("article.user")).to_contain_text("2/2")
-    assert sorted(text for _, _, text in rows(home)) == ["Question one", "Question two", "first", "second", "third"]
+    assert sorted(text for _, _, text in rows(app.home)) == ["Question one", "Question two", "first", "second", "third"]
 
 
 def test_a_refusal_is_said_in_place_with_the_providers_words(app: App, page: Page, standin: Standin) -> None:
@@ -189,7 +190,7 @@ def test_other_sites_pages_do_not_get_in(app: App) -> None:
         connection.close()
 
 
-def test_started_twice_it_says_where_it_is(app: App, home: Path) -> None:
+def test_started_twice_it_says_where_it_is(app: App) -> None:
     import subprocess
     import sys
     from urllib.parse import urlsplit
@@ -197,7 +198,7 @@ def test_started_twice_it_says_where_it_is(app: App, home: Path) -> None:
     port = str(urlsplit(app.url).port)
     done = subprocess.run(
         [sys.executable, "-m", "chapeta.cli.main", "app", "--no-browser", "--port", port],
-        capture_output=True, text=True, timeout=60, env={**os.environ, "CHAPETA_HOME": str(home)}, check=False,
+        capture_output=True, text=True, timeout=60, env={**os.environ, "CHAPETA_HOME": str(app.home)}, check=False,
     )  # fmt: skip
     assert done.returncode == 0 and "open already" in done.stdout, done.stderr
 
@@ -229,7 +230,7 @@ def test_a_skill_is_written_versioned_and_used_by_its_name(app: App, page: Page,
     ]  # fmt: skip
 
 
-def test_an_answer_becomes_an_example(app: App, home: Path, page: Page, standin: Standin) -> None:
+def test_an_answer_becomes_an_example(app: App, page: Page, standin: Standin) -> None:
     standin.say("wrong")
     page.it.goto(app.url)
     ask(page, "Which desk?")
@@ -240,7 +241,7 @@ def test_an_answer_becomes_an_example(app: App, home: Path, page: Page, standin:
     dialog.get_by_label("Dataset").fill("desks")
     dialog.get_by_label("Dataset").press("Enter")
     dialog.get_by_role("button", name="Keep").click()
-    wait(lambda: (home / "datasets" / "desks.jsonl").exists())
+    wait(lambda: (app.home / "datasets" / "desks.jsonl").exists())
     page.it.goto(app.url + "/examples/desks")
     expect(page.it.get_by_text("delivery", exact=True)).to_be_visible()
     page.shot("examples")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from apps import QUESTION, SAYING, App, answered, ask, wait
@@ -13,7 +11,6 @@ from browser import Page
 from playwright.sync_api import Locator, expect
 
 from chat.document_files import pdf, png
-from serving import point
 from standin.server import Standin
 
 NOTES = ".composer .notes"
@@ -37,19 +34,15 @@ GIVE = """([kind, name, type, data]) => {
 
 
 @pytest.fixture
-def app(home: Path, standin: Standin) -> Iterator[App]:
-    """An app that answers with the stand-in's model, which costs 2 USD a million tokens that go in."""
-    point(home, "mine", standin.url, needs_key=False, usd_per_mtok_input=2.0, usd_per_mtok_output=8.0)
-    (home / "settings.json").write_text('{"model": "mine/openai/gpt-4.1-mini"}')
-    skill = home / "skills" / "pirate"
+def app(shared: App) -> App:
+    """The app of this file, with a skill."""
+    skill = shared.home / "skills" / "pirate"
     skill.mkdir(parents=True)
     (skill / "SKILL.md").write_text(
         "---\nname: pirate\ndescription: Talks like a pirate.\n"
         "disable-model-invocation: true\n---\n\nAnswer like a pirate.\n"
     )
-    with App(home) as running:
-        yield running
-        assert "Traceback" not in running.err
+    return shared
 
 
 @pytest.fixture
@@ -178,18 +171,18 @@ def test_a_box_that_gets_too_much_at_once_keeps_what_it_had(composer: Page) -> N
     expect(composer.it.locator(NOTES)).to_be_empty()
 
 
-def test_a_send_that_fails_gives_back_text_and_file(app: App, home: Path, page: Page, standin: Standin) -> None:
+def test_a_send_that_fails_gives_back_text_and_file(app: App, page: Page, standin: Standin) -> None:
     page.it.goto(app.url + "/?skill=pirate")
     page.it.wait_for_function(READY)
     give(page, "drop", "report.txt", OFFER.encode())
     expect(chip(page, "report.txt")).to_be_visible()
-    (home / "skills" / "pirate").rename(home / "gone")  # as another program does
+    (app.home / "skills" / "pirate").rename(app.home / "gone")  # as another program does
     ask(page, "What does it cost?")
     expect(page.it.locator(NOTES)).to_contain_text("There is no skill 'pirate'")
     expect(page.it.locator(QUESTION)).to_have_value("What does it cost?")
     expect(chip(page, "report.txt")).to_be_visible()
     assert not standin.chats
-    (home / "gone").rename(home / "skills" / "pirate")
+    (app.home / "gone").rename(app.home / "skills" / "pirate")
     page.it.press(QUESTION, "Enter")
     answered(page)
     assert OFFER in sent(standin)
@@ -303,13 +296,13 @@ def test_the_palette_moves_closes_and_chooses_a_model_and_a_skill(composer: Page
     expect(composer.it.locator(".talk-head")).to_contain_text("/pirate")
 
 
-def test_light_and_dark_are_changed_and_kept(composer: Page, home: Path) -> None:
+def test_light_and_dark_are_changed_and_kept(composer: Page, app: App) -> None:
     composer.it.keyboard.press("Control+k")
     box = composer.it.get_by_role("combobox", name="Go to, or do")
     box.press_sequentially("light and dark")
     box.press("Enter")
     expect(composer.it.locator("body.body--dark")).to_be_visible()
-    wait(lambda: json.loads((home / "settings.json").read_text()).get("look") == "dark")
+    wait(lambda: json.loads((app.home / "settings.json").read_text()).get("look") == "dark")
     composer.it.reload()
     expect(composer.it.locator("body.body--dark")).to_be_visible()
     composer.shot("dark")
