@@ -156,6 +156,20 @@ def test_a_waiting_job_is_cancelled_at_once_and_removed(data: Path) -> None:
     assert jobs.jobs() == []
 
 
+def test_a_job_after_a_removed_one_is_begun(data: Path) -> None:
+    runner = jobs.Runner()
+    removed = jobs.submit("specialize", asks(data / "none.csv"))
+    jobs.cancel(removed.id)
+    assert runner.step() is None
+    jobs.remove(removed.id)
+    job = jobs.submit("specialize", asks(data / "none.csv"))
+    assert job.id != removed.id
+    begun = runner.step()
+    assert begun and begun.id == job.id
+    until(lambda: jobs.job(job.id).is_over, "the end")
+    assert jobs.job(job.id).status == "failed"
+
+
 @pytest.mark.parametrize("number", ["", "x", "../1", "1/..", "0001" * 9, "١", "-1", "7"])
 def test_what_is_no_job_is_said(data: Path, number: str) -> None:
     for act in (jobs.job, jobs.cancel, jobs.watch, jobs.remove):

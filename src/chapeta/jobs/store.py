@@ -19,12 +19,13 @@ import msgspec
 
 from chapeta import config
 from chapeta.errors import BadInput, Corrupt, Missing
-from chapeta.files import disk_errors, read_json, write_json
+from chapeta.files import disk_errors, read_json, write_atomic, write_json
 from chapeta.types import Json
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 SUBMIT_AGAIN = "Submit the job again."
 NEW = ".new-"  # begins the name of a folder that is not a job yet
+LAST = "last-number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,21 @@ def create(kind: str, arguments: Json, title: str, run: Path) -> str:
         write_json(new / "job.json", asked)
         write_json(new / "state.json", dataclasses.asdict(State()))
         with disk_errors(jobs_dir()), locked():
-            number = max(numbers(), default=0) + 1
+            number = max([_last_number(), *numbers()]) + 1
+            write_atomic(jobs_dir() / LAST, str(number))
             new.rename(folder_of(str(number)))
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
     return str(number)
+
+
+def _last_number() -> int:
+    """The newest job's, also if it was removed: who knows its number, as a page or a Runner does, is not to find another."""
+    try:
+        return int((jobs_dir() / LAST).read_text(encoding="ascii"))
+    except (OSError, ValueError):  # none yet, or damaged: those that are there say enough
+        return 0
 
 
 def write_state(job_id: str, state: State) -> None:
