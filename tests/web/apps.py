@@ -13,6 +13,7 @@ import pytest
 from browser import Page
 from playwright.sync_api import expect
 
+from chapeta import jobs
 from chapeta.chat.remains import purge
 from chapeta.storage.database import open_database
 from chapeta.storage.tables import chats
@@ -46,35 +47,44 @@ def standin(provider: Standin) -> Standin:
 
 
 @pytest.fixture(scope="module")
-def running(
-    tmp_path_factory: pytest.TempPathFactory, models_home: Path, embedded_model: Path, provider: Standin
-) -> Iterator[App]:
-    """One app for the tests of a file, as a start takes as long as most tests; `shared` is the same without their traces."""
-    home = new_home(tmp_path_factory.mktemp("shared") / "home", models_home)
-    point(home, "mine", provider.url, needs_key=False, usd_per_mtok_input=2.0, usd_per_mtok_output=8.0)
-    with App(home) as app:
+def running(tmp_path_factory: pytest.TempPathFactory, models_home: Path, embedded_model: Path) -> Iterator[App]:
+    """One app for the tests of a file, as a start takes as long as most tests; `blank` is the same without their traces."""
+    with App(new_home(tmp_path_factory.mktemp("shared") / "home", models_home)) as app:
         yield app
 
 
 @pytest.fixture
-def shared(running: App, standin: Standin) -> Iterator[App]:
-    """An app that answers with the stand-in's small model, whose price the user has said. Nothing is in its data directory
-    but what a start makes.
-    """
+def blank(running: App, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """An app with nothing in its data directory but what a start makes; the test's own process uses the same directory."""
+    monkeypatch.setenv("CHAPETA_HOME", str(running.home))
     clear(running.home)
-    (running.home / "settings.json").write_text(json.dumps({"model": MINI}))
     said = len(running.err)
     yield running
     assert "Traceback" not in running.err[said:]
 
 
+@pytest.fixture
+def shared(blank: App, standin: Standin) -> App:
+    """An app that answers with the stand-in's small model, whose price the user has said."""
+    point(blank.home, "mine", standin.url, needs_key=False, usd_per_mtok_input=2.0, usd_per_mtok_output=8.0)
+    (blank.home / "settings.json").write_text(json.dumps({"model": MINI}))
+    return blank
+
+
 def clear(home: Path) -> None:
-    """Takes the traces of former tests away while the app runs, as if their chats had been deleted long ago."""
+    """Takes the traces of former tests away while the app runs, as if what they made had been deleted long ago.
+
+    CHAPETA_HOME names the same folder. Numbers of jobs are not given twice, so their folder stays.
+    """
+    for job in jobs.jobs():
+        jobs.cancel(job.id)
+        wait(lambda it=job.id: jobs.job(it).is_over)
+        jobs.remove(job.id)
     for path in home.iterdir():
-        if path.name in ("models", "addresses.json", "pages") or path.name.startswith((".app", "chapeta.sqlite")):
+        if path.name in ("models", "pages", "jobs") or path.name.startswith((".app", "chapeta.sqlite")):
             continue
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with open_database(f"sqlite:///{home / 'chapeta.sqlite'}") as database:
+    with open_database() as database:
         with database.write() as connection:
             connection.execute(chats.update().values(deleted_at=0.0))
         purge(database)

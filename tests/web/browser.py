@@ -7,7 +7,8 @@ Selenium needs a chromedriver of exactly the browser's version besides, has no s
         page.it.goto(serve(Path(__file__).with_name("some_pages.py")) + "/")
 
 What the page writes to its console as an error, or throws, fails the test, as does any request that leaves this machine
-(unless the test has taken it from `page.leaving`, which lists such requests; they are never let through).
+(unless the test has taken it from `page.leaving`, which lists such requests; they are never let through: by a proxy that
+does not exist, as Playwright's routes would switch the browser's cache off, and then each test would load everything anew).
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, expect, sync_playwright
 from playwright.sync_api import Page as PlaywrightPage
 
 CHROMIUM = os.environ.get("CHAPETA_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")  # tests run as root in containers
 HOSTS = ("127.0.0.1", "localhost")
+NOWHERE = ("--proxy-server=http://127.0.0.1:9", f"--proxy-bypass-list=<-loopback>;{';'.join(HOSTS)}")
 TASKS = ("RunTask", "ThreadControllerImpl::RunTask")
 SHOTS = os.environ.get("CHAPETA_TEST_SHOTS", "")
 
@@ -54,9 +56,24 @@ class Page:
         self.context = context
         self.errors: list[str] = []
         self.leaving: list[str] = []
-        context.route("**/*", self._route)
+        self.sites: set[str] = set()
+        context.on("request", self._asked)
         context.on("page", self._watch)
         self.it: PlaywrightPage = context.new_page()
+
+    def close(self) -> None:
+        """Closes all windows, and takes away what their sites have kept; what the browser has loaded stays in its cache."""
+        last = self.context.new_page()  # a session is a page's
+        for page in self.context.pages:
+            if page != last:
+                page.close()
+        session = self.context.new_cdp_session(last)
+        for site in self.sites:
+            session.send("Storage.clearDataForOrigin", {"origin": site, "storageTypes": "all"})
+        self.context.clear_cookies()
+        last.close()
+        self.context.remove_listener("request", self._asked)
+        self.context.remove_listener("page", self._watch)
 
     def shot(self, name: str) -> Path | None:
         """A picture of what is seen, in the folder that CHAPETA_TEST_SHOTS names; nothing without it."""
@@ -89,19 +106,24 @@ class Page:
 
     def _watch(self, page: PlaywrightPage) -> None:
         page.on("console", self._said)
+        page.on("websocket", lambda socket: self._noted(socket.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
-    def _route(self, route: Route) -> None:
-        url = route.request.url
-        if urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).hostname not in HOSTS:
+    def _asked(self, request: Request) -> None:
+        self._noted(request.url)
+
+    def _noted(self, url: str) -> None:
+        place = urlsplit(url)
+        if place.scheme not in ("http", "https", "ws", "wss"):
+            return
+        if place.hostname not in HOSTS:
             self.leaving.append(url)
-            route.abort()
-        else:
-            route.continue_()
+        elif place.scheme.startswith("http"):
+            self.sites.add(f"{place.scheme}://{place.netloc}")
 
 
 @pytest.fixture(scope="module")
@@ -110,23 +132,41 @@ def chromium() -> Iterator[Browser]:
     if not CHROMIUM:
         pytest.fail("No Chromium. Install it (`apt-get install chromium`), or name it in CHAPETA_CHROMIUM.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS, *NOWHERE])
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def window(chromium: Browser) -> Iterator[BrowserContext]:
+    """One for the tests of a file, so that what the app's pages need is loaded once."""
+    with _new_window(chromium) as context:
+        yield context
+
+
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """An empty window of 1280 by 800 with no cookies."""
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """An empty window of 1280 by 800 with no cookies and nothing kept. A test that measures has its own cache, too."""
+    with contextlib.ExitStack() as stack:
+        if request.node.get_closest_marker("alone"):
+            context = stack.enter_context(_new_window(chromium))
+        else:
+            context = request.getfixturevalue("window")
+        opened = Page(context)
+        stack.callback(opened.close)
+        yield opened
+    assert opened.errors == []
+    assert opened.leaving == []
+
+
+@contextlib.contextmanager
+def _new_window(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     context.set_default_timeout(60_000)  # other tests share the cores
     expect.set_options(timeout=60_000)
-    opened = Page(context)
-    yield opened
+    yield context
     context.close()
-    assert opened.errors == []
-    assert opened.leaving == []
 
 
 @pytest.fixture(scope="module")

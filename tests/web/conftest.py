@@ -1,6 +1,6 @@
 """What the tests of pages share."""
 
-from apps import provider, running, shared, standin
-from browser import chromium, page, serve
+from apps import blank, provider, running, shared, standin
+from browser import chromium, page, serve, window
 
-__all__ = ["chromium", "page", "provider", "running", "serve", "shared", "standin"]
+__all__ = ["blank", "chromium", "page", "provider", "running", "serve", "shared", "standin", "window"]

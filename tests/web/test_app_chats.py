@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ SIDE = ".side-chats .chat-line"
 
 
 @pytest.fixture
-def made(home: Path) -> dict[str, str]:
+def made(blank: App) -> dict[str, str]:
     """Chats with a question and an answer each, the last one the newest; their ids by title."""
     ids: dict[str, str] = {}
     with open_database() as database:
@@ -38,10 +37,9 @@ def made(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def app(made: dict[str, str], home: Path) -> Iterator[App]:
-    with App(home) as running:
-        yield running
-        assert "Traceback" not in running.err
+def app(blank: App, made: dict[str, str]) -> App:
+    """The app of this file, with some chats in it."""
+    return blank
 
 
 def titles(page: Page) -> Locator:
@@ -65,7 +63,7 @@ def downloaded(page: Page, click: Locator) -> tuple[str, bytes]:
     return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
 
 
-def chat(home: Path, chat_id: str) -> Any:
+def chat(chat_id: str) -> Any:
     with open_database() as database:
         return Chats(database).get(chat_id)
 
@@ -123,7 +121,7 @@ def test_filters_hold_while_searching(app: App, page: Page) -> None:
     expect(hits).to_have_count(0)  # what is deleted cannot be opened
 
 
-def test_several_are_moved_and_tagged_together(app: App, page: Page, home: Path, made: dict[str, str]) -> None:
+def test_several_are_moved_and_tagged_together(app: App, page: Page, made: dict[str, str]) -> None:
     page.it.goto(app.url + "/chats")
     choose(page, "Verbs", "Trip to Oslo")
     press(page, "Folder…")
@@ -138,7 +136,7 @@ def test_several_are_moved_and_tagged_together(app: App, page: Page, home: Path,
     press(page, "Pin")
     expect(page.it.locator(f"{ROW} [aria-label=Pinned]")).to_have_count(3)
     expect(page.it.locator(f"{SIDE} [aria-label=Pinned]")).to_have_count(3)
-    found = chat(home, made["Trip to Oslo"])
+    found = chat(made["Trip to Oslo"])
     assert (found.folder, found.tags, found.pinned) == ("Learning", ("late", "one", "two"), True)
     press(page, "Choose none")
     expect(page.it.get_by_text("2 chosen")).to_be_hidden()
@@ -181,7 +179,7 @@ def test_what_is_chosen_is_exported(app: App, page: Page, tmp_path: Path) -> Non
 
 
 def test_a_chats_menu_renames_moves_exports_and_deletes_with_a_way_back(
-    app: App, page: Page, home: Path, made: dict[str, str]
+    app: App, page: Page, made: dict[str, str]
 ) -> None:
     page.it.set_viewport_size({"width": 390, "height": 800})
     page.it.goto(f"{app.url}/chat/{made['Verbs']}")
@@ -297,7 +295,7 @@ def test_the_files_of_an_unpacked_export_are_dropped_together(app: App, page: Pa
     expect(titles(page)).to_have_count(6)
 
 
-def test_many_chats_come_page_by_page(app: App, page: Page, home: Path) -> None:
+def test_many_chats_come_page_by_page(app: App, page: Page) -> None:
     with open_database() as database:
         chats = Chats(database)
         for number in range(120):
@@ -317,10 +315,10 @@ def test_many_chats_come_page_by_page(app: App, page: Page, home: Path) -> None:
     expect(page.it.get_by_text("124 chats; ")).to_be_visible()
 
 
-def test_names_of_others_stay_names(app: App, home: Path, page: Page) -> None:
+def test_names_of_others_stay_names(app: App, page: Page) -> None:
     """An import may bring any text as a model's name; within an attribute it could bring others, with scripts in them."""
     hostile = 'gpt" onclick="window.hacked=1" onpointerdown="window.hacked=2" x="'
-    with open_database(f"sqlite:///{home / 'chapeta.sqlite'}") as database:
+    with open_database() as database:
         chats = Chats(database)
         chat = chats.create(title=hostile, folder=hostile, model=hostile)
         question = chats.add(chat.id, None, "user", "Who?")

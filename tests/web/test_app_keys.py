@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,8 @@ NO_NETWORK = {"HTTPS_PROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "http://127.
 
 
 @pytest.fixture
-def app(home: Path) -> Iterator[App]:
-    with App(home) as running:
-        yield running
-        assert "Traceback" not in running.err
+def app(blank: App) -> App:
+    return blank
 
 
 def group(page: Page, name: str) -> Locator:
@@ -44,7 +41,7 @@ def add_address(page: Page, name: str, url: str, key: str = "") -> Locator:
     return dialog
 
 
-def test_an_address_is_added_checked_and_forgotten(app: App, home: Path, page: Page) -> None:
+def test_an_address_is_added_checked_and_forgotten(app: App, page: Page) -> None:
     with Standin(None, "openai") as upstream:
         page.it.goto(app.url + "/models")
         add_address(page, "mine", upstream.url)
@@ -61,17 +58,17 @@ def test_an_address_is_added_checked_and_forgotten(app: App, home: Path, page: P
         page.it.get_by_text("Forget it").click()
         page.it.get_by_role("dialog").get_by_role("button", name="Remove").click()
         expect(line).to_have_count(0)
-        assert (home / "addresses.json").read_text().strip() == "{}"
+        assert (app.home / "addresses.json").read_text().strip() == "{}"
 
 
-def test_a_wrong_key_is_said_in_place_and_a_good_one_is_never_shown_again(app: App, home: Path, page: Page) -> None:
+def test_a_wrong_key_is_said_in_place_and_a_good_one_is_never_shown_again(app: App, page: Page) -> None:
     with Standin(KEY, "openai") as upstream:
         page.it.goto(app.url + "/models")
         dialog = add_address(page, "mine", upstream.url, WRONG)
         expect(dialog.get_by_role("alert")).to_contain_text("refuses this key")
         expect(dialog.get_by_role("alert")).to_contain_text("Nothing was stored.")
         page.shot("models-wrong-key")
-        assert not (home / "addresses.json").exists()
+        assert not (app.home / "addresses.json").exists()
         dialog.get_by_label("Its key").fill(KEY)
         dialog.get_by_role("button", name="Check and store").click()
         expect(group(page, "mine")).to_contain_text(f"…{KEY[-4:]}")
@@ -80,7 +77,7 @@ def test_a_wrong_key_is_said_in_place_and_a_good_one_is_never_shown_again(app: A
         assert KEY not in page.it.content()
 
 
-def test_what_is_no_server_is_said_in_place(app: App, home: Path, page: Page) -> None:
+def test_what_is_no_server_is_said_in_place(app: App, page: Page) -> None:
     page.it.goto(app.url + "/models")
     with serving({"/models": reply(200, b"<html>hello</html>")}) as server:
         dialog = add_address(page, "web", server.url)
@@ -102,10 +99,10 @@ def test_what_is_no_server_is_said_in_place(app: App, home: Path, page: Page) ->
     line = group(page, "later")
     line.get_by_role("button", name="Check").click()
     expect(line.locator(".warn")).to_be_visible()
-    assert "later" in (home / "addresses.json").read_text()
+    assert "later" in (app.home / "addresses.json").read_text()
 
 
-def test_an_access_key_is_shown_once_limited_and_revoked(app: App, home: Path, page: Page) -> None:
+def test_an_access_key_is_shown_once_limited_and_revoked(app: App, page: Page) -> None:
     page.it.goto(app.url + "/models")
     page.it.get_by_role("button", name="Issue a key").click()
     dialog = page.it.get_by_role("dialog")
@@ -139,7 +136,7 @@ def test_an_access_key_is_shown_once_limited_and_revoked(app: App, home: Path, p
     page.it.get_by_label("Revoke ci").click()
     page.it.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(line).to_have_count(0)
-    with open_database(f"sqlite:///{home / 'chapeta.sqlite'}") as database:
+    with open_database() as database:
         from chapeta.gateway.ledger.access import listed
 
         assert listed(database) == []

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, expect
 
 from chapeta.examples import datasets
 from chapeta.skills import store
+from serving import new_home
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 from command import write_rows
@@ -21,19 +22,24 @@ from command import write_rows
 TEXT = "---\nname: {}\ndescription: {}\n---\n\n{}\n"
 
 
-@pytest.fixture(autouse=True)
-def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder without skills of the developer's own."""
-    monkeypatch.setenv("HOME", str(tmp_path / "user"))
-    (tmp_path / "user").mkdir()
-    return tmp_path / "user"
+    return tmp_path_factory.mktemp("user")
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, models_home: Path, embedded_model: Path, user: Path
+) -> Iterator[App]:
+    with App(new_home(tmp_path_factory.mktemp("shared") / "home", models_home), HOME=str(user)) as app:
+        yield app
 
 
 @pytest.fixture
-def app(home: Path) -> Iterator[App]:
-    with App(home) as running:
-        yield running
-        assert "Traceback" not in running.err
+def app(blank: App, user: Path, monkeypatch: pytest.MonkeyPatch) -> App:
+    monkeypatch.setenv("HOME", str(user))
+    return blank
 
 
 def group(page: Page, name: str) -> Locator:
@@ -78,13 +84,13 @@ def test_a_project_is_trusted_after_a_look(app: App, page: Page, tmp_path: Path)
     expect(line).to_have_count(0)
 
 
-def test_a_skill_is_switched_edited_compared_and_taken_back(app: App, home: Path, page: Page) -> None:
+def test_a_skill_is_switched_edited_compared_and_taken_back(app: App, page: Page) -> None:
     store.save("pirate", TEXT.format("pirate", "Talks like a pirate.", "Answer like a pirate."))
     page.it.goto(app.url + "/skills")
     line = group(page, "pirate")
     line.get_by_role("button", name="Always on").click()
     expect(page.it.get_by_text("/pirate: always on.")).to_be_visible()
-    assert '"always"' in (home / "skill-settings.json").read_text()
+    assert '"always"' in (app.home / "skill-settings.json").read_text()
     line.get_by_role("link", name="/pirate").click()
     text = page.it.get_by_label("SKILL.md", exact=True)
     text.fill("no head at all")
@@ -143,7 +149,7 @@ def test_pasted_text_without_a_description_is_asked_for_one(app: App, page: Page
     )
 
 
-def test_a_zip_is_brought_in_with_a_list_of_what_came_over(app: App, home: Path, page: Page, tmp_path: Path) -> None:
+def test_a_zip_is_brought_in_with_a_list_of_what_came_over(app: App, page: Page, tmp_path: Path) -> None:
     store.save("triage", TEXT.format("triage", "Mine.", "Mine."))
     with zipfile.ZipFile(tmp_path / "skills.zip", "w") as archive:
         archive.writestr("poems/SKILL.md", TEXT.format("poems", "Writes poems.", "Rhyme."))
@@ -164,10 +170,10 @@ def test_a_zip_is_brought_in_with_a_list_of_what_came_over(app: App, home: Path,
     expect(second).to_contain_text("replaced; the one before is kept")
     second.get_by_role("button", name="Close").click()
     expect(group(page, "triage")).to_contain_text("Another.")
-    assert not (home.parent / "evil").exists()
+    assert not (app.home.parent / "evil").exists()
 
 
-def test_bombs_and_broken_skills_are_refused_in_place(app: App, home: Path, page: Page, tmp_path: Path) -> None:
+def test_bombs_and_broken_skills_are_refused_in_place(app: App, page: Page, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb/SKILL.md", TEXT.format("bomb", "Grows.", "Boom."))
         archive.writestr("bomb/zeros.bin", bytes(200 << 20))
@@ -189,12 +195,12 @@ def test_bombs_and_broken_skills_are_refused_in_place(app: App, home: Path, page
     )
     expect(said).to_be_visible()
     page.shot("skills-bomb")
-    assert sum(file.stat().st_size for file in (home / "skills").rglob("*") if file.is_file()) < 1 << 20
+    assert sum(file.stat().st_size for file in (app.home / "skills").rglob("*") if file.is_file()) < 1 << 20
 
 
-def test_a_broken_skill_is_listed_with_why(app: App, home: Path, page: Page) -> None:
-    (home / "skills/broken").mkdir(parents=True)
-    (home / "skills/broken/SKILL.md").write_text("nothing here")
+def test_a_broken_skill_is_listed_with_why(app: App, page: Page) -> None:
+    (app.home / "skills/broken").mkdir(parents=True)
+    (app.home / "skills/broken/SKILL.md").write_text("nothing here")
     page.it.goto(app.url + "/skills")
     expect(group(page, "broken")).to_contain_text("It cannot be used")
     group(page, "broken").get_by_role("link", name="/broken").click()

@@ -26,11 +26,9 @@ DONE_MS = 300_000  # for a job of seconds, as other work may share the cores
 
 
 @pytest.fixture
-def app(home: Path) -> Iterator[App]:
+def app(blank: App) -> App:
     """An app that answers with the embedded model."""
-    with App(home) as running:
-        yield running
-        assert "Traceback" not in running.err
+    return blank
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def begin(page: Page, name: str) -> str:
     return page.it.url.rpartition("/")[2]
 
 
-def test_from_a_dropped_file_to_an_answer_in_the_chat(app: App, home: Path, page: Page, tmp_path: Path) -> None:
+def test_from_a_dropped_file_to_an_answer_in_the_chat(app: App, page: Page, tmp_path: Path) -> None:
     file = write_rows(tmp_path / "desk.csv", 40)
     file.write_text(f"{file.read_text()},billing\nwrite to anna.smith@example.com about the parcel,delivery\n")
     drop(page, app.url, file)
@@ -92,7 +90,7 @@ def test_from_a_dropped_file_to_an_answer_in_the_chat(app: App, home: Path, page
     assert report.locator("svg").count() > 0
     table = page.it.get_by_role("table", name="Candidates")
     expect(table.get_by_role("link", name="Talk to desk", exact=True)).to_be_visible()
-    assert jobs.job(job_id).status == "done" and (home / "deployments" / "desk").is_dir()
+    assert jobs.job(job_id).status == "done" and (app.home / "deployments" / "desk").is_dir()
     table.get_by_label("Deploy base").click()
     page.it.get_by_role("dialog").get_by_label("Name").fill("No name!")
     page.it.get_by_role("dialog").get_by_role("button", name="Deploy", exact=True).click()
