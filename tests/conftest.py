@@ -20,8 +20,8 @@ for name in [name for name in os.environ if name.endswith("_API_KEY") or name in
     del os.environ[name]
 
 
-# how fast examples are made says nothing where other tests share the cores
-settings.register_profile("shared", suppress_health_check=[HealthCheck.too_slow])
+# how fast examples are made, or one is tested, says nothing where other tests share the cores
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
 LONGEST = (  # begin first, as several run at once

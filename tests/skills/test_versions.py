@@ -62,9 +62,9 @@ def test_as_few_lines_as_possible_change(before: str, after: str) -> None:
 def test_texts_made_to_be_slow_are_compared_at_once() -> None:
     before = "\n".join(str(n % 90) for n in range(80_000))
     after = "\n".join(str(n * 7 % 90) for n in range(80_000))
-    begun = time.monotonic()
+    begun = time.process_time()
     lines = versions.compare(f"same\n{before}\nend", f"same\n{after}\nend")
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     assert "\n".join(line.text for line in lines if line.kind != "removed") == f"same\n{after}\nend"
 
 
