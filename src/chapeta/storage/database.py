@@ -23,10 +23,7 @@ from chapeta.storage.address import parse, shown
 from chapeta.storage.refusals import refusals
 
 PATIENCE_S = 5.0
-POOL: dict[str, Any] = {
-    "hide_parameters": True,  # prompts do not get into errors
-    "pool_use_lifo": True,  # the connection used last has what it needs in its cache; all in turn would fill five
-}
+PRIVATE: dict[str, Any] = {"hide_parameters": True}  # prompts do not get into errors
 
 
 def open_database(url: str | None = None, patience_s: float = PATIENCE_S) -> Database:
@@ -102,13 +99,13 @@ def _engine(address: URL, patience_s: float) -> Engine:
     with refusals(address):
         if address.drivername == "sqlite":
             return _sqlite(address, patience_s)
-        return create_engine(address, connect_args=_impatience(address, patience_s), pool_pre_ping=True, **POOL)
+        return create_engine(address, connect_args=_impatience(address, patience_s), pool_pre_ping=True, **PRIVATE)
 
 
 def _sqlite(address: URL, patience_s: float) -> Engine:
     path = Path(address.database or "")
     _make_file(path)
-    engine = create_engine(address, connect_args={"timeout": patience_s}, **POOL)
+    engine = create_engine(address, connect_args={"timeout": patience_s}, **PRIVATE)
 
     def connected(connection: Any, _: object) -> None:
         connection.isolation_level = None
