@@ -248,3 +248,25 @@ def test_the_engine_imports_nothing_from_the_folder_it_is_started_in(home: Path,
     done = subprocess.run([sys.executable, str(script)], cwd=hostile, capture_output=True, text=True, check=False)
     assert not (tmp_path / "imported").exists()
     assert done.stdout.strip(), done.stderr
+
+
+def test_a_rate_limit_that_says_how_long_to_wait_costs_no_attempt(upstream: Standin) -> None:
+    upstream.next_fault("429", times=8, retry_after_s=0)
+    with Gateway() as gateway:
+        answer = gateway.answer(ask("one two three"))
+    assert answer.text == "one two three"
+    assert len(upstream.chats) == 9
+
+
+def test_a_rate_limit_that_does_not_end_is_told(upstream: Standin) -> None:
+    upstream.next_fault("429", times=200, retry_after_s=0)
+    with Gateway() as gateway, pytest.raises(ModelFailed, match="rate"):
+        gateway.answer(ask("one two three"))
+    assert len(upstream.chats) < 50
+
+
+def test_waiting_for_a_rate_limit_is_not_latency(upstream: Standin) -> None:
+    upstream.next_fault("429", retry_after_s=1)
+    with Gateway() as gateway:
+        answer = gateway.answer(ask("one two three"))
+    assert answer.latency_ms < 900

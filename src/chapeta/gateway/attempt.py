@@ -12,9 +12,10 @@ import msgspec
 from chapeta.gateway import retry
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.http import sse
-from chapeta.gateway.http.pool import Pool
+from chapeta.gateway.http.pool import Origin, Pool
 from chapeta.gateway.http.response import Response
 from chapeta.gateway.http.upstream import Upstream
+from chapeta.gateway.pace import Pace
 from chapeta.gateway.providers.embedded import Embedded
 from chapeta.gateway.record import Record
 from chapeta.gateway.refusal import of_error, of_response, request_id
@@ -55,6 +56,7 @@ class Attempts:
         self._answer_s = answer_s
         self._keep_content = keep_content
         self._on_close = on_close
+        self._paces: dict[tuple[Origin, bytes, str], Pace] = {}
 
     async def with_retries(
         self, route: Route, record: Record, path: str, data: bytes, plan: bool | None
@@ -63,12 +65,15 @@ class Attempts:
 
         plan: None for a whole answer, else a stream; True if its usage was asked for by us alone.
         """
-        attempt = 0
+        pace = self._pace_of(route) if record.paced and plan is None else None
+        attempt = refusals = 0
         while True:
             attempt += 1
             record.attempts += 1
             try:
-                return await self._attempt(route, record, path, data, plan)
+                if pace is None:
+                    return await self._attempt(route, record, path, data, plan)
+                return await self._in_turn(pace, route, record, path, data)
             except Fault as fault:
                 upstream = route.upstream
                 fault.provider = fault.provider or route.provider
@@ -78,16 +83,45 @@ class Attempts:
                     fault = await self._embedded.fault(fault)
                 else:
                     hide(upstream.secret, fault)
+                if pace is not None and retry.is_patient(fault, refusals + 1):
+                    refusals, attempt = refusals + 1, attempt - 1  # its next turn comes when the provider wants it
+                    continue
                 if attempt >= record.most_attempts or not retry.is_safe(fault):
                     raise fault from None
                 await asyncio.sleep(retry.wait_s(fault, attempt))
 
-    async def _attempt(self, route: Route, record: Record, path: str, data: bytes, plan: bool | None) -> Reply | Stream:
+    def _pace_of(self, route: Route) -> Pace | None:
+        """The pace of a model at its provider; our own engine has none."""
+        upstream = route.upstream
+        if upstream is None:
+            return None
+        return self._paces.setdefault((upstream.origin, upstream.secret, route.model), Pace())
+
+    async def _in_turn(self, pace: Pace, route: Route, record: Record, path: str, data: bytes) -> Reply | Stream:
+        """An attempt when its turn has come; its time counts from then."""
+        await pace.turn()
+        record.begin_again()
+        try:
+            reply = await self._attempt(route, record, path, data, None, pace)
+        except Fault as fault:
+            if fault.status == 429:
+                pace.refused(retry.wait_s(fault, 1))
+            raise
+        finally:
+            pace.end()
+        pace.answered(record.elapsed_ms / 1000)
+        return reply
+
+    async def _attempt(
+        self, route: Route, record: Record, path: str, data: bytes, plan: bool | None, pace: Pace | None = None
+    ) -> Reply | Stream:
         upstream = route.upstream or await self._embedded.upstream()
         whole = plan is None
         request = upstream.request(path, data) if whole else upstream.request(path, data, EVENT_STREAM)
         record.sent = True
         response = await self._pool.send(upstream.origin, request, whole, self._answer_s)
+        if pace is not None:
+            pace.heard(response.headers)
         try:
             return await self._read(route, upstream, response, record, plan)
         except BaseException:

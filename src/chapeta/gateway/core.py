@@ -43,6 +43,7 @@ class Caller:
 
     local: on this machine, without a key: may name .gguf files by path.
     is_us: the door, whose fields are our own choice: `chapeta` is heard, others are adapted to what a model takes.
+        Its calls keep to the pace of their provider.
     """
 
     key: AccessKey | None = None
@@ -102,6 +103,7 @@ class Core:
         record = Record(caller.key, caller.run)
         with _Entered(record, self._enter):
             chat, fields = bodies.read_chat(body)
+            record.paced = caller.is_us
             if not caller.is_us:
                 fields.pop("chapeta", None)
             models = [chat.model]

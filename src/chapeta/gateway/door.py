@@ -21,13 +21,14 @@ from chapeta.gateway.catalog import context_tokens_of, price_of
 from chapeta.gateway.core import AnyStream, Caller, Core
 from chapeta.gateway.fault import Fault
 from chapeta.gateway.ledger import Ledger
+from chapeta.gateway.pace import MOST_IN_FLIGHT
 from chapeta.gateway.providers import embedded
 from chapeta.gateway.purse import Purse
 from chapeta.gateway.route import Route, Router
 from chapeta.types import Answer, Candidate, Decoding, Price, Request
 
 CHAT_TOKENS = 512
-REMOTE_CALLS = 16  # in flight at a provider
+BUDGETED_CALLS = 16  # in flight at a provider under a budget, which they may pass together
 REMOTE_CONTEXT_TOKENS = 8192  # where the catalogue does not say
 BYTES_A_TOKEN = 4
 FREE = Price(0.0, 0.0)
@@ -119,8 +120,10 @@ class Gateway:
         return FREE if weights.is_local(model) else price_of(self._route(model).id)
 
     def concurrency(self, model: str) -> int:
-        """How many requests are worth having in flight."""
-        return embedded.SLOTS if weights.is_local(model) else REMOTE_CALLS
+        """How many requests may be worth having in flight; at a provider `Pace` finds out how many are."""
+        if weights.is_local(model):
+            return embedded.SLOTS
+        return BUDGETED_CALLS if self._purse is not None else MOST_IN_FLIGHT
 
     def close(self) -> None:
         with self._lock:

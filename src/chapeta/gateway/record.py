@@ -40,6 +40,7 @@ class Record:
         "key",
         "most_attempts",
         "outcome",
+        "paced",
         "price",
         "prompt",
         "request_id",
@@ -73,6 +74,7 @@ class Record:
         self.sent = False  # to a provider, who may be at work
         self.begun = False  # and has said so
         self.budgeted = False
+        self.paced = False  # a bench's, which rather waits than fails
         self.sent_bytes = 0
         self.room = 0  # most tokens of the answer, 0 if the caller does not say
         self.events = 0
@@ -83,6 +85,10 @@ class Record:
     @property
     def elapsed_ms(self) -> float:
         return (time.perf_counter() - self._started_s) * 1000
+
+    def begin_again(self) -> None:
+        """Counts the time from now: before, the call only waited for its turn."""
+        self._started_s = time.perf_counter()
 
     def failed(self, fault: Fault) -> None:
         self.status, self.outcome, self.code = fault.status, "error", fault.code

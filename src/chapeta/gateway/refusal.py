@@ -35,7 +35,10 @@ def of_response(response: Response, body: bytes, provider: str, title: str) -> F
     )
     fault.request_id = fault.request_id or request_id(response)
     if fault.retry_after_s is None:
-        fault.retry_after_s = _retry_after(response.header(b"retry-after"))
+        exactly = _retry_after(response.header(b"retry-after-ms"))  # OpenAI's, beside whole seconds
+        fault.retry_after_s = (
+            _retry_after(response.header(b"retry-after")) if exactly is None else min(exactly / 1000, LONGEST_WAIT_S)
+        )
     return fault
 
 

@@ -7,6 +7,7 @@ import random
 from chapeta.gateway.fault import Fault
 
 MOST_ATTEMPTS = 3
+MOST_REFUSALS = 30  # of a paced call, by a rate limit that says how long to wait
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 8.0
 LONGEST_RETRY_AFTER_S = 30.0  # a provider that asks for more is reported to the caller, with its figure
@@ -21,6 +22,11 @@ def is_safe(fault: Fault) -> bool:
     A call that broke off, or was silent until the limit, may have been answered and billed: it is not repeated.
     """
     return fault.status in REFUSED and not fault.sent and (fault.retry_after_s or 0.0) <= LONGEST_RETRY_AFTER_S
+
+
+def is_patient(fault: Fault, refusals: int) -> bool:
+    """Whether a paced call, refused so often, waits for its rate limit instead of using up its attempts."""
+    return fault.status == 429 and fault.retry_after_s is not None and is_safe(fault) and refusals <= MOST_REFUSALS
 
 
 def wait_s(fault: Fault, attempt: int) -> float:
