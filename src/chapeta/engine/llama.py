@@ -27,6 +27,7 @@ from chapeta.errors import BadInput, ModelFailed
 from chapeta.types import Answer, Finish, Json, Message, Request, Schema, Usage
 
 ALLOW = 1000.0  # added to the logit of an allowed token: far above any spread of real logits
+PROMPT_CACHE_MIB = 512  # prompts that have lost their slot: chats in turn; llama.cpp's own default is 8 GiB
 TURN_MARK = "«answer»"
 # llama.cpp is built with llguidance, which takes this from the schema: no white space between the parts
 COMPACT_JSON = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
@@ -56,6 +57,9 @@ class Engine:
         parameters.cpuparams.n_threads = threads
         parameters.cpuparams_batch.n_threads = threads
         parameters.warmup = False
+        # what it keeps there is found by its tokens alone, whichever adapter they were computed with: with adapters, a tuned
+        # model would go on from what the base model has made of the same prompt (a test found it)
+        parameters.cache_ram_mib = 0 if self.adapters else PROMPT_CACHE_MIB
         parameters.verbosity = -1
         self._secret = secrets.token_hex(16)  # the library also listens on loopback; nobody else may use that door
         parameters.api_keys = [self._secret]
