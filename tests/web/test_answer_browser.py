@@ -116,7 +116,8 @@ def test_pages_that_come_later_have_everything(page: Page, url: str) -> None:
     page.it.locator("#elsewhere .answer p").first.wait_for()
     assert shown(page.it) == before
     more.click()
-    page.it.wait_for_function("document.querySelector('.answer').shadowRoot.querySelectorAll('#done p').length > 1")
+    page.it.wait_for_function(f"!{ROOT}.textContent.endsWith({before.split()[-1]!r})")
+    assert shown(page.it).split()[: len(before.split()) - 1] == before.split()[:-1]
     page.it.get_by_role("button", name="Finish").click()
     page.it.wait_for_function(ENDED)
     page.it.get_by_role("button", name="Other").click()
@@ -190,7 +191,8 @@ def test_a_long_answer_opens_without_a_freeze(page: Page, url: str) -> None:
 
 
 def shown(page: PlaywrightPage) -> str:
-    text: str = page.evaluate(f"[...{ROOT}.children].map(one => one.innerText).join('\\n').trim()")
+    """What stands in the answer, be it on the screen or not: `innerText` is empty until a turn has been laid out."""
+    text: str = page.evaluate(f"[...{ROOT}.children].map(one => one.textContent).join('\\n').trim()")
     return text
 
 
