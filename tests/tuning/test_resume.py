@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from chapeta.tuning import lora
+from chapeta.tuning import loop, lora
 from chapeta.tuning.checkpoint import RunState, load, save
 from chapeta.tuning.local import tune
 from chapeta.tuning.recipe import Recipe
@@ -90,6 +90,20 @@ def test_interrupted_leaves_a_checkpoint_of_that_step(embedded_model: Path, tmp_
     steps: list[TuneProgress] = []
     result = tune(embedded_model, ROWS[:6], ROWS[6:], RECIPE, tmp_path, seed=5, progress=steps.append)
     assert steps[0].step == 3
+    assert (result.adapter_peft / lora.WEIGHTS_FILE).read_bytes() == undisturbed
+
+
+def test_interrupted_while_it_scores_an_epoch_scores_it_again(
+    embedded_model: Path, tmp_path: Path, undisturbed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(loop, "validate", stop)
+        tune(embedded_model, ROWS[:6], ROWS[6:], RECIPE, tmp_path, seed=5)
+    result = tune(embedded_model, ROWS[:6], ROWS[6:], RECIPE, tmp_path, seed=5)
+    assert [step.step for step in result.history if step.validation_score is not None] == [3, 6]
     assert (result.adapter_peft / lora.WEIGHTS_FILE).read_bytes() == undisturbed
 
 

@@ -72,7 +72,7 @@ def train(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> RunSta
     lengths = [len(row.ids) for row in run.train]
     batches: list[list[int]] = []
     _keep_again(run, state)
-    consistent = True  # adapter, optimiser and step agree: a checkpoint may be written
+    consistent = True  # adapter, optimiser, step and best score agree: a checkpoint may be written
     try:
         while state.step < state.total_steps:
             started = time.perf_counter()
@@ -94,8 +94,8 @@ def train(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> RunSta
             state.step += 1
             state.tokens += sum(len(row.ids) - 1 for row in rows)
             state.seconds += time.perf_counter() - started
-            consistent = True
             scored = _evaluate(run, state) if _is_evaluation_due(run, state) else (None, None)
+            consistent = True
             _record(run, state, loss, rate, *scored)
             if scored[0] is not None or state.step % recipe.checkpoint_every_steps == 0:
                 save(run, state, optimiser)
