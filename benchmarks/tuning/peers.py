@@ -88,7 +88,11 @@ CONTESTANTS = (
         TUNED | FP32 | KEPT | {"train_sampling_strategy": "group_by_length"},
     ),
     Contestant(
-        "unsloth-compiled", "unsloth", "trl_sft.py", "the same, its layers compiled",
+        "unsloth-upper", "unsloth", "trl_sft.py", "the same, adapters in the upper 15 layers",
+        TUNED | FP32 | KEPT | {"train_sampling_strategy": "group_by_length", "adapted_layers": 15},
+    ),
+    Contestant(
+        "unsloth-compiled", "unsloth", "trl_sft.py", "unsloth-fast, its layers compiled",
         TUNED | FP32 | KEPT | {"train_sampling_strategy": "group_by_length"}, {"UNSLOTH_CPU_COMPILE": "1"},
     ),
     Contestant("llamafactory", "llamafactory", "llamafactory_sft.py", f"batch 16, fp32, rate {RATE:g}", TUNED),

@@ -1,6 +1,6 @@
 """Trains with TRL's `SFTTrainer` and PEFT, through Unsloth's loader if asked for. Called with a file of settings.
 
-`own` are arguments of `SFTConfig`, and `dtype`: that of the weights.
+`own` are arguments of `SFTConfig`, and `dtype`: that of the weights, and `adapted_layers`: how many, counted from above.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 def main() -> None:
     out, own = Path(SETTINGS["out"]), dict(SETTINGS["own"])
     noting = Noting(Steps(out, SETTINGS["seconds"]))
-    model, tokeniser, lora = loaded(own.pop("dtype"), own.get("gradient_checkpointing", True))
+    adapted = own.pop("adapted_layers", None)
+    model, tokeniser, lora = loaded(own.pop("dtype"), own.get("gradient_checkpointing", True), adapted)
     lines = [json.loads(line) for line in Path(SETTINGS["train"]).read_text(encoding="utf-8").splitlines()]
     rows = Dataset.from_list([{"prompt": it["prompt"], "completion": it["answer"]} for it in lines])
     config = SFTConfig(
@@ -51,20 +52,22 @@ def main() -> None:
     trainer.model.save_pretrained(str(out / "adapter"))
 
 
-def loaded(dtype: str, recompute: bool) -> tuple[Any, Any, LoraConfig | None]:
+def loaded(dtype: str, recompute: bool, adapted: int | None) -> tuple[Any, Any, LoraConfig | None]:
     """Model and tokeniser, and what is still to be adapted."""
+    count = json.loads((Path(SETTINGS["base"]) / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
+    upper = list(range(count - adapted, count)) if adapted else None
     if SETTINGS["library"] == "unsloth":
         model, tokeniser = unsloth.FastLanguageModel.from_pretrained(
             SETTINGS["base"], max_seq_length=1024, dtype=getattr(torch, dtype), load_in_4bit=False
         )
         model = unsloth.FastLanguageModel.get_peft_model(
-            model, target_modules=LAYERS, bias="none", random_state=SETTINGS["seed"],
+            model, target_modules=LAYERS, layers_to_transform=upper, bias="none", random_state=SETTINGS["seed"],
             use_gradient_checkpointing="unsloth" if recompute else False, **LORA,
         )  # fmt: skip
         return model, tokeniser, None
     model = AutoModelForCausalLM.from_pretrained(SETTINGS["base"], dtype=getattr(torch, dtype))
     tokeniser = AutoTokenizer.from_pretrained(SETTINGS["base"])
-    return model, tokeniser, LoraConfig(target_modules=LAYERS, task_type="CAUSAL_LM", **LORA)
+    return model, tokeniser, LoraConfig(target_modules=LAYERS, layers_to_transform=upper, task_type="CAUSAL_LM", **LORA)
 
 
 if __name__ == "__main__":
