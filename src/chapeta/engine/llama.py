@@ -1,7 +1,7 @@
 """llama.cpp in this process: one loaded model, its LoRA adapters chosen per request, several requests at once.
 
 Every request becomes token ids through the model's own chat template, so the tokens that are counted, cached and answered
-are the same. Prompt prefixes stay in the slots' caches: a long skill is computed once a slot, not once a row.
+are the same. Prompt prefixes stay in the slots' caches: a long skill is computed once, not once a row (`beginnings.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from chapeta.config import calm_threads
+from chapeta.engine.beginnings import Beginnings
 from chapeta.engine.closed import Tokens, closed_form, decode
 from chapeta.errors import BadInput, ModelFailed
 from chapeta.types import Answer, Finish, Json, Message, Request, Schema, Usage
@@ -60,7 +62,10 @@ class Engine:
         # what it keeps there is found by its tokens alone, whichever adapter they were computed with: with adapters, a tuned
         # model would go on from what the base model has made of the same prompt (a test found it)
         parameters.cache_ram_mib = 0 if self.adapters else PROMPT_CACHE_MIB
+        parameters.cache_idle_slots = False  # else every task copies there what the idle slots have
         parameters.verbosity = -1
+        self._copies = tempfile.TemporaryDirectory(prefix="chapeta-engine-")  # empty but for a moment
+        parameters.slot_save_path = self._copies.name + os.sep
         self._secret = secrets.token_hex(16)  # the library also listens on loopback; nobody else may use that door
         parameters.api_keys = [self._secret]
         if self.adapters:
@@ -75,6 +80,7 @@ class Engine:
             ) from error
         self._local = threading.local()
         self._lines: WeakValueDictionary[int, Line] = WeakValueDictionary()  # the same, by thread
+        self.beginnings = Beginnings(self._copy_to_all)
         self._answer_tokens = lru_cache(maxsize=65536)(self.tokenise)
         self.end_of_turn = self._end_of_turn()
 
@@ -91,12 +97,13 @@ class Engine:
         base = {"lora": self._lora(request.adapter), "temperature": request.decoding.temperature, "cache_prompt": True}
         base["seed"] = request.decoding.seed
         closed = closed_form(request.decoding.constraint)
-        if closed is not None:
-            text, usage, finish = self._closed(prompt, closed, base)
-            if on_text:
-                on_text(text)
-        else:
-            text, usage, finish = self._open(prompt, request, base, on_text)
+        with self.beginnings.answering(prompt, request.adapter, brief=closed is not None):
+            if closed is not None:
+                text, usage, finish = self._closed(prompt, closed, base)
+                if on_text:
+                    on_text(text)
+            else:
+                text, usage, finish = self._open(prompt, request, base, on_text)
         return Answer(text, usage, (time.perf_counter() - started) * 1000, finish, usd=0.0)
 
     def prompt_tokens(self, messages: Sequence[Message]) -> Tokens:
@@ -118,6 +125,7 @@ class Engine:
     def close(self) -> None:
         """Frees the model; the engine cannot be used afterwards."""
         self._server = None
+        self._copies.cleanup()
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a bare text, outside any template."""
@@ -167,6 +175,21 @@ class Engine:
         finish: Finish = "length" if result.get("stop_type") == "limit" else "stop"
         usage = Usage(len(prompt), int(result["tokens_predicted"]), int(result["timings"].get("cache_n", 0)))
         return str(result["content"]), usage, finish
+
+    def _copy_to_all(self, tokens: Tokens, adapter: str | None) -> None:
+        """Lets every slot have these tokens as computed with the adapter, through a file that is removed at once."""
+        body: Json = {"lora": self._lora(adapter), "n_predict": 0, "cache_prompt": True}
+        source = int(self._complete({**body, "prompt": list(tokens)})["id_slot"])
+        name = {"filename": secrets.token_hex(8)}
+        try:
+            self._post(f"/slots/{source}?action=save", name)
+            for slot in range(self.slots):
+                if slot != source:
+                    if self.adapters:  # a slot takes its adapter with a task, and would forget what was restored before
+                        self._complete({**body, "prompt": list(tokens[:1]), "id_slot": slot})
+                    self._post(f"/slots/{slot}?action=restore", name)
+        finally:
+            Path(self._copies.name, name["filename"]).unlink(missing_ok=True)
 
     def _complete(self, body: Json) -> Json:
         return self._post("/completion", body)

@@ -129,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
             body["max_tokens"] = body.pop("max_completion_tokens")
         body["max_tokens"] = body.get("max_tokens") or DEFAULT_TOKENS
         try:
-            with self._watching(engine):
+            with engine.beginnings.answering(()), self._watching(engine):
                 self._copy(engine, engine.forward(body, ours["adapter"]), data, int(body["max_tokens"]))
         except BaseException:
             engine.hang_up()
