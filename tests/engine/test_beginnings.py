@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from operator import eq
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chapeta import config
 from chapeta.engine.adapter import write_gguf_adapter
 from chapeta.engine.beginnings import common_length
 from chapeta.engine.llama import Engine
 from chapeta.types import Answer, Decoding, Labels, Message, Request
 
-SKILL = "Say where the message belongs. " + " ".join(f"Rule {n}: words like w{n} are for desk {n}." for n in range(30))
+SKILL = "Say where the message belongs. " + " ".join(f"Rule {n}: words like w{n} are for desk {n}." for n in range(12))
 LABELS = Labels(tuple(f"{word}-{n}" for word in ("desk", "post", "cash", "help") for n in range(10, 40, 3)))
 ROWS = ("Where is my parcel?", "I was charged twice.", "I want my money back.", "I forgot my password.", "It is broken.",
         "The courier never came.", "Change my address, please.", "Why is there a fee?")  # fmt: skip
@@ -78,39 +80,46 @@ def test_a_skill_is_computed_once_for_all_rows(engine: Engine, adapter: Path, tu
     )
 
 
+def test_copies_are_gone_and_a_disk_that_takes_none_stops_no_answer(
+    embedded_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("CHAPETA_HOME", str(home))
+    requests = [ask(row, None) for row in ROWS[:4]]
+    engines = [Engine(embedded_model, slots=2, context_tokens=768) for _ in range(2)]
+    assert {answer.finish for answer in at_once(engines[0], requests)} == {"stop"}
+    passing = config.passing_dir()
+    assert passing.is_dir() and not list(passing.iterdir())
+    passing.rmdir()
+    passing.write_text("no folder can be made here")
+    answers = at_once(engines[1], requests)
+    assert {answer.finish for answer in answers} == {"stop"}
+    assert computed(answers) > 2 * len(engines[1].tokenise(SKILL))
+    for each in engines:
+        each.close()
+
+
 def test_copies_of_one_adapter_are_not_taken_for_another(engine: Engine, fresh: Engine, adapter: Path) -> None:
     """The same prompts with and without the adapter, in waves: each wave finds the slots full of the other's."""
     wanted = {
         tuned: [fresh.answer(ask(row, adapter if tuned else None)).text for row in ROWS] for tuned in (False, True)
     }
-    assert wanted[False] != wanted[True]
+    assert sum(map(eq, wanted[False], wanted[True])) < len(ROWS) / 2
     for tuned in (False, True, False):
         answers = at_once(engine, [ask(row, adapter if tuned else None) for row in ROWS])
-        same = sum(answer.text == text for answer, text in zip(answers, wanted[tuned], strict=True))
-        assert same >= len(ROWS) - 1  # batches may round a tie differently
-
-
-def test_a_prompt_that_lost_its_slot_is_not_found_again_with_another_adapter(
-    engine: Engine, fresh: Engine, adapter: Path
-) -> None:
-    """llama.cpp keeps such prompts aside, by their tokens alone: a base model must not go on from a tuned one's."""
-
-    def story(tuned: bool, about: str = "a lighthouse") -> Request:
-        text = f"{about}: tell a story. " * 20
-        return Request("smollm2-135m", (Message("user", text),), Decoding(24), str(adapter) if tuned else None)
-
-    others = [story(False, f"{about} and nothing else") for about in ("Winter", "Trains", "Soup", "Owls", "Chess")]
-    wanted = [fresh.answer(request).text for request in (*others, story(False))]
-    engine.answer(story(True))  # then the base model takes every slot
-    assert [engine.answer(request).text for request in (*others, story(False))] == wanted
+        own, others = (
+            sum(answer.text == text for answer, text in zip(answers, wanted[which], strict=True))
+            for which in (tuned, not tuned)
+        )
+        assert own > len(ROWS) / 2 > others  # not all: batches may round a tie differently
 
 
 def test_two_skills_in_turn_answer_as_alone(engine: Engine, fresh: Engine) -> None:
-    other = "Sort the mail into desks. " + SKILL[::-1][:700]
+    other = "Sort the mail into desks. " + SKILL[::-1][:300]
     requests = [ask(row, None, skill) for row, skill in zip(ROWS[:4], itertools.cycle((SKILL, other)), strict=False)]
     alone = [fresh.answer(request).text for request in requests]
     together = [answer.text for answer in at_once(engine, requests)]
-    assert sum(a == b for a, b in zip(alone, together, strict=True)) >= 3
+    assert sum(map(eq, alone, together)) > len(requests) / 2
 
 
 @given(st.lists(st.integers(0, 2), max_size=30), st.lists(st.integers(0, 2), max_size=30))

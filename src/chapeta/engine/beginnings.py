@@ -42,7 +42,9 @@ class Beginnings:
             if shared := self._worth_copying(*entry):
                 with self._one_ended:
                     self._one_ended.wait_for(lambda: not self._in_flight)
-                with suppress(ModelFailed):  # a full disk, say: each slot then computes it for itself, as it would have
+                with suppress(
+                    ModelFailed, OSError
+                ):  # a full disk, say: each slot then computes it for itself, as it would have
                     self._copy_to_all(shared, adapter)
                 self._everywhere = (shared, adapter)
             with self._one_ended:

@@ -11,8 +11,8 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from chapeta.config import calm_threads
+from chapeta.config import calm_threads, passing_dir
 from chapeta.engine.beginnings import Beginnings
 from chapeta.engine.closed import Tokens, closed_form, decode
 from chapeta.errors import BadInput, ModelFailed
@@ -64,8 +64,8 @@ class Engine:
         parameters.cache_ram_mib = 0 if self.adapters else PROMPT_CACHE_MIB
         parameters.cache_idle_slots = False  # else every task copies there what the idle slots have
         parameters.verbosity = -1
-        self._copies = tempfile.TemporaryDirectory(prefix="chapeta-engine-")  # empty but for a moment
-        parameters.slot_save_path = self._copies.name + os.sep
+        self._copies = passing_dir() / f"engine-{secrets.token_hex(8)}"  # is there for a moment only
+        parameters.slot_save_path = f"{self._copies}{os.sep}"
         self._secret = secrets.token_hex(16)  # the library also listens on loopback; nobody else may use that door
         parameters.api_keys = [self._secret]
         if self.adapters:
@@ -125,7 +125,6 @@ class Engine:
     def close(self) -> None:
         """Frees the model; the engine cannot be used afterwards."""
         self._server = None
-        self._copies.cleanup()
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a bare text, outside any template."""
@@ -180,8 +179,9 @@ class Engine:
         """Lets every slot have these tokens as computed with the adapter, through a file that is removed at once."""
         body: Json = {"lora": self._lora(adapter), "n_predict": 0, "cache_prompt": True}
         source = int(self._complete({**body, "prompt": list(tokens)})["id_slot"])
-        name = {"filename": secrets.token_hex(8)}
+        name = {"filename": "beginning"}
         try:
+            self._copies.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._post(f"/slots/{source}?action=save", name)
             for slot in range(self.slots):
                 if slot != source:
@@ -189,7 +189,7 @@ class Engine:
                         self._complete({**body, "prompt": list(tokens[:1]), "id_slot": slot})
                     self._post(f"/slots/{slot}?action=restore", name)
         finally:
-            Path(self._copies.name, name["filename"]).unlink(missing_ok=True)
+            shutil.rmtree(self._copies, ignore_errors=True)
 
     def _complete(self, body: Json) -> Json:
         return self._post("/completion", body)
