@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--epochs", type=float)
+    parser.add_argument("--replay", type=int, help="replay rows (default: as many as the product takes)")
+    parser.add_argument("--lora-plus-ratio", type=float)
+    parser.add_argument("--adapted-layers", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--candidates", default="base,skill,tuned")
     parser.add_argument("--general-items", type=int, help="questions about general ability (all 141)")
@@ -56,10 +59,12 @@ def measure(arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
     per_intent = None if arguments.all else ROWS_PER_INTENT
     train = write_rows(arguments.data / "train.csv", out / "train.csv", intents, per_intent, arguments.seed)
     test = write_rows(arguments.data / "test.csv", out / "test.csv", intents, None, arguments.seed)
-    recipe = {"epochs": arguments.epochs} if arguments.epochs else {}
+    given = {name: getattr(arguments, name) for name in ("epochs", "lora_plus_ratio", "adapted_layers")}
+    recipe = {name: value for name, value in given.items() if value is not None}
     settings = Settings(
         str(out / "train.csv"), "banking77", candidates=tuple(arguments.candidates.split(",")), task="classify",
         test=str(out / "test.csv"), seed=arguments.seed, recipe=recipe, general_items=arguments.general_items,
+        replay_rows=arguments.replay,
     )  # fmt: skip
     started = time.monotonic()
     with progress() as listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from transformers import AutoModelForCausalLM
 
 from chapeta.tuning import lora
 from chapeta.tuning.batches import answer_hidden, collate, head_logits
-from chapeta.tuning.frozen import FrozenBelow
+from chapeta.tuning.frozen import FrozenBelow, Rests
 from chapeta.tuning.packing import use_packing
 from chapeta.tuning.tokenise import TokenisedRow
+from chapeta.tuning.validate import validate
 
 FIRST_ADAPTED = 2
 ROWS = [
@@ -33,7 +35,7 @@ def model(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.parametrize("recomputed", [False, True], ids=["", "activations recomputed"])
-def test_gradients_are_those_of_the_whole_model_in_every_epoch(model: Any, recomputed: bool) -> None:
+def test_gradients_are_those_of_the_whole_model_in_every_epoch(model: Any, recomputed: bool, tmp_path: Path) -> None:
     adapter = lora.inject(model, rank=4, alpha=8, seed=0, first_layer=FIRST_ADAPTED)
     assert {lora.layer_of(name) for name in adapter} == {2, 3}
     with torch.no_grad():
@@ -44,15 +46,15 @@ def test_gradients_are_those_of_the_whole_model_in_every_epoch(model: Any, recom
     if recomputed:  # as for long rows
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.train()
-    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS)
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, tmp_path)
     for rows, reference in zip(batches, expected, strict=True):
         for source in (None, frozen, frozen):  # the whole model; computed; kept
             for one, other in zip(gradients(model, adapter, rows, source), reference, strict=True):
                 torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_kept_rows_are_not_computed_again(model: Any) -> None:
-    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS)
+def test_kept_rows_are_not_computed_again(model: Any, tmp_path: Path) -> None:
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, tmp_path)
     batch = collate(ROWS, CPU)
     calls = []
     frozen.below.norm.register_forward_hook(lambda *_: calls.append(1))
@@ -66,9 +68,9 @@ def test_kept_rows_are_not_computed_again(model: Any) -> None:
     assert len(calls) == 2
 
 
-def test_rows_beyond_the_limit_are_computed_each_time(model: Any) -> None:
+def test_rows_beyond_the_limit_are_computed_each_time(model: Any, tmp_path: Path) -> None:
     one_row = 3 * 32 * 4  # three tokens in fp32
-    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, limit=one_row)
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, tmp_path, limit=one_row)
     batch = collate(ROWS, CPU)
     calls = []
     frozen.below.norm.register_forward_hook(lambda *_: calls.append(1))
@@ -76,7 +78,35 @@ def test_rows_beyond_the_limit_are_computed_each_time(model: Any) -> None:
     for _ in range(3):
         torch.testing.assert_close(frozen.answer_hidden(batch, ROWS), answer_hidden(model, batch))
     assert len(calls) == 3
-    assert 0 < sum(rest.numel() * rest.element_size() for rest in frozen._rests.values()) <= one_row
+    kept = [row.ids in frozen._rests for row in ROWS]
+    assert sum(kept) == 1
+
+
+def test_a_full_disk_keeps_nothing_and_changes_nothing(model: Any, tmp_path: Path) -> None:
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, tmp_path)
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        frozen._rests._file = full
+        for _ in range(2):
+            batch = collate(ROWS, CPU)
+            torch.testing.assert_close(frozen.answer_hidden(batch, ROWS), answer_hidden(model, batch))
+    assert not any(row.ids in frozen._rests for row in ROWS)
+
+
+def test_what_is_kept_is_read_to_the_bit_and_leaves_no_file(tmp_path: Path) -> None:
+    rests = Rests(tmp_path, 10_000)
+    kept = {(size,): torch.randn(size, 7).to(dtype) for size, dtype in ((1, torch.float32), (5, torch.bfloat16))}
+    for ids, rest in kept.items():
+        rests.keep(ids, rest)
+    assert all(torch.equal(rests.read(ids), rest) for ids, rest in kept.items())
+    assert not list(tmp_path.iterdir())
+
+
+def test_validation_scores_what_is_kept_as_it_scores_the_whole_model(model: Any, tmp_path: Path) -> None:
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, tmp_path)
+    whole = validate(model, ROWS, CPU, 16)
+    for _ in range(2):
+        cut = validate(model, ROWS, CPU, 16, frozen)
+        assert cut.row_matches == whole.row_matches and cut.loss == pytest.approx(whole.loss, rel=1e-5)
 
 
 def gradients(

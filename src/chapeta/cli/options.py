@@ -14,6 +14,7 @@ RECIPE_OPTIONS = {
     "rank": (int, "rank of the LoRA matrices"),
     "alpha": (float, "the adapter is scaled by alpha / rank"),
     "learning-rate": (float, "highest learning rate"),
+    "lora-plus-ratio": (float, "the learning rate of the matrices B over that of A (LoRA+)"),
     "batch-rows": (int, "rows a step"),
     "adapted-layers": (int, "how many of the uppermost layers get an adapter; 0: all"),
     "max-tokens": (int, "longer training rows are left out"),

@@ -1,54 +1,62 @@
 """Layers below the lowest adapter never change: what they make of a row is computed in the first epoch and kept.
 
 Training then costs a pass through the adapted layers only: with adapters in the upper half, later epochs take half the
-work. Kept are the hidden states of each row, of what all rows begin with only once, up to a limit of memory; rows beyond
-it are computed each time. What is kept follows from the order of the batches, so a resumed run keeps the same.
+work. Kept are the hidden states of each row, of what all rows begin with only once, in a file without a name, so that
+memory does not grow with the rows; those beyond a limit are computed each time. What is kept follows from the order of
+the batches, so a resumed run keeps the same.
 """
 
 from __future__ import annotations
 
 import copy
+import shutil
+import tempfile
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import nn
 
-from chapeta.tuning.batches import Batch, token_budget_batches
+from chapeta.tuning.batches import Batch, answer_hidden, collate, token_budget_batches
 from chapeta.tuning.packing import pack, shared_beginning
 from chapeta.tuning.tokenise import TokenisedRow
 
-KEPT_BYTES = 1_000_000_000
+KEPT_BYTES = 8_000_000_000
+FREE_SHARE = 0.5  # of the disk's free space, at most, is used
 Ids = tuple[int, ...]
 
 
 class FrozenBelow:
-    """A model cut at its lowest adapted layer. `rows`: all that will be asked for."""
+    """A model cut at its lowest adapted layer. `rows`: all that will be asked for; `folder`: where the file lies."""
 
-    def __init__(self, model: Any, first_adapted: int, rows: Sequence[TokenisedRow], limit: int = KEPT_BYTES) -> None:
+    def __init__(
+        self, model: Any, first_adapted: int, rows: Sequence[TokenisedRow], folder: Path, limit: int = KEPT_BYTES
+    ) -> None:
         base = model.base_model
         self.below = cut(base, 0, first_adapted)
         self.below.norm = nn.Identity()
         self.above = cut(base, first_adapted, len(base.layers))
         self._shared = shared_beginning([row.ids[:-1] for row in rows])
         self._beginning: torch.Tensor | None = None
-        self._rests: dict[Ids, torch.Tensor] = {}
-        self._limit = self._room = limit
+        self._folder = folder
+        self._limit = min(limit, int(FREE_SHARE * shutil.disk_usage(folder).free))
+        self._rests = Rests(folder, self._limit)
         rest_tokens = sum(len(ids) - 1 - self._shared for ids in {row.ids for row in rows})
         whole = rest_tokens * base.config.hidden_size * model.dtype.itemsize
-        self.kept_share = min(1.0, limit / max(1, whole))
+        self.kept_share = min(1.0, self._limit / max(1, whole))
 
     def anew(self) -> FrozenBelow:
         """The same with nothing kept."""
         fresh = copy.copy(self)
-        fresh._beginning, fresh._rests, fresh._room = None, {}, self._limit
+        fresh._beginning, fresh._rests = None, Rests(self._folder, self._limit)
         return fresh
 
     def answer_hidden(self, batch: Batch, rows: Sequence[TokenisedRow]) -> torch.Tensor:
         """Hidden states PxH at the predicting places of a batch made of these rows, as `batches.answer_hidden` gives."""
         packing = batch.packing
         fresh = self._compute(rows, packing.position_N.device)
-        rests = [self._rests[row.ids] if row.ids in self._rests else fresh[row.ids] for row in rows]
+        rests = [fresh[row.ids] if row.ids in fresh else self._rests.read(row.ids) for row in rows]
         assert self._beginning is not None
         more = packing.shared - self._shared  # a batch may share more than all rows do
         below_NH = torch.cat([self._beginning, rests[0][:more], *(rest[more:] for rest in rests)])
@@ -80,11 +88,54 @@ class FrozenBelow:
             first, last = packing.starts[number], packing.place(number, len(ids) - 2)
             rest = torch.cat([below_NH[self._shared : packing.shared], below_NH[first : last + 1]])
             fresh[ids] = rest
-            size = rest.numel() * rest.element_size()
-            if size <= self._room:
-                self._rests[ids] = rest
-                self._room -= size
+            self._rests.keep(ids, rest)
         return fresh
+
+
+class Rests:
+    """Hidden states by the ids of their row, in a file that has no name and so goes with the process. `room`: in bytes."""
+
+    def __init__(self, folder: Path, room: int) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - open as long as the object lives
+        self._room = room
+        self._places: dict[Ids, tuple[int, torch.Size, torch.dtype, torch.device]] = {}
+        self._end = 0
+
+    def __contains__(self, ids: Ids) -> bool:
+        return ids in self._places
+
+    def keep(self, ids: Ids, rest: torch.Tensor) -> None:
+        """Keeps it if there is room, and if the disk takes it."""
+        content = memoryview(rest.cpu().contiguous().flatten().view(torch.uint8).numpy())
+        if content.nbytes > self._room:
+            return
+        try:
+            self._file.seek(self._end)
+            written = self._file.write(content)
+        except OSError:  # the disk is full
+            written = 0
+        if written == content.nbytes:
+            self._places[ids] = (self._end, rest.shape, rest.dtype, rest.device)
+            self._end += content.nbytes
+            self._room -= content.nbytes
+
+    def read(self, ids: Ids) -> torch.Tensor:
+        """What was kept, to the bit."""
+        start, shape, dtype, device = self._places[ids]
+        content = torch.empty(shape.numel() * dtype.itemsize, dtype=torch.uint8)
+        self._file.seek(start)
+        view = memoryview(content.numpy())
+        while view.nbytes:
+            view = view[self._file.readinto(view) :]
+        return cast(torch.Tensor, content.view(dtype).view(shape).to(device))
+
+
+def forward(
+    model: Any, rows: Sequence[TokenisedRow], device: torch.device, frozen: FrozenBelow | None
+) -> tuple[Batch, torch.Tensor]:
+    """The rows packed, and hidden states PxH at the predicting places: through the whole model, or from what is kept."""
+    batch = collate(rows, device)
+    return batch, frozen.answer_hidden(batch, rows) if frozen else answer_hidden(model, batch)
 
 
 def cut(base_model: Any, first: int, end: int) -> Any:

@@ -65,15 +65,15 @@ def tune(
         seed=seed,
         fingerprint=checkpoint.fingerprint(rows.rows, held_out, recipe, *settings),
         folder=out_dir,
-        frozen=FrozenBelow(loaded.model, first_layer, rows.rows) if first_layer else None,
+        frozen=FrozenBelow(loaded.model, first_layer, rows.rows, out_dir) if first_layer else None,
+        frozen_held_out=FrozenBelow(loaded.model, first_layer, held_out, out_dir) if first_layer and held_out else None,
         score=_scorer(evaluate, recipe, model_path, out_dir),
         progress=progress,
     )
     if rows.longest > recipe.micro_batch_tokens:
         _save_memory(loaded)
-    optimiser = torch.optim.AdamW(
-        lora.parameters(run.adapter), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
+    groups = lora.parameter_groups(run.adapter, recipe.lora_plus_ratio)
+    optimiser = torch.optim.AdamW(groups, recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     left_s = None if time_limit_s is None else time_limit_s - (time.perf_counter() - started)
     state = _resume(run, optimiser) or _start(run, optimiser, left_s)
     loop.train(run, state, optimiser)
@@ -176,7 +176,9 @@ def _steps_in_time(run: loop.Run, left_s: float) -> int:
     adapted_share = len(run.frozen.above.layers) / layers if run.frozen else 1.0
     forward_s = second_per_token.first / (1 + adapted_share)  # backward costs as much, through adapted layers only
     scoring_s = forward_s * sum(len(row.ids) for row in run.validation)
-    epoch = EpochSeconds(second_per_token.first * tokens + scoring_s, second_per_token.later * tokens + scoring_s)
+    epoch = EpochSeconds(
+        second_per_token.first * tokens + scoring_s, second_per_token.later * tokens + adapted_share * scoring_s
+    )
     return steps_in_time(_wanted_steps(run), run.steps_per_epoch, epoch, left_s - (time.perf_counter() - started))
 
 

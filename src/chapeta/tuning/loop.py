@@ -21,9 +21,9 @@ from torch.utils.checkpoint import checkpoint as recompute
 
 from chapeta.errors import ModelFailed
 from chapeta.tuning import checkpoint, lora
-from chapeta.tuning.batches import answer_hidden, collate, epoch_batches, head_logits, token_budget_batches
+from chapeta.tuning.batches import epoch_batches, head_logits, token_budget_batches
 from chapeta.tuning.checkpoint import RunState, State
-from chapeta.tuning.frozen import FrozenBelow
+from chapeta.tuning.frozen import FrozenBelow, forward
 from chapeta.tuning.load import LoadedModel
 from chapeta.tuning.recipe import Recipe
 from chapeta.tuning.tokenise import TokenisedRow
@@ -38,8 +38,8 @@ Score = Callable[[State], float]
 class Run:
     """What one run is made of.
 
-    frozen: the model cut at its lowest adapter, where some layers have none. score: the caller's task score of an
-    adapter, instead of our exact match.
+    frozen: the model cut at its lowest adapter, where some layers have none; frozen_held_out: the same for the validation
+    rows. score: the caller's task score of an adapter, instead of our exact match.
     """
 
     loaded: LoadedModel
@@ -51,6 +51,7 @@ class Run:
     fingerprint: str
     folder: Path
     frozen: FrozenBelow | None = None
+    frozen_held_out: FrozenBelow | None = None
     score: Score | None = None
     progress: OnProgress | None = None
 
@@ -82,7 +83,7 @@ def train(run: Run, state: RunState, optimiser: torch.optim.Optimizer) -> RunSta
             rows = [run.train[number] for number in batches[place]]
             rate = learning_rate(state.step, state.total_steps, recipe)
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["ratio"]
             loss = backward(run.loaded, rows, recipe.micro_batch_tokens, run.frozen)
             if not math.isfinite(loss):
                 remedy = f"Try half the learning rate: {recipe.learning_rate / 2:g}."
@@ -113,9 +114,7 @@ def backward(
     weight_sum = sum(weight for row in rows for weight in row.weights[1:])
     total = 0.0
     for numbers in token_budget_batches([row.ids for row in rows], micro_batch_tokens):
-        piece_rows = [rows[number] for number in numbers]
-        batch = collate(piece_rows, loaded.device)
-        hidden_PH = frozen.answer_hidden(batch, piece_rows) if frozen else answer_hidden(loaded.model, batch)
+        batch, hidden_PH = forward(loaded.model, [rows[number] for number in numbers], loaded.device, frozen)
         part = torch.zeros((), device=loaded.device)
         pieces = zip(
             *(tensor.split(PLACES_AT_ONCE) for tensor in (hidden_PH, batch.targets_P, batch.weights_P)), strict=True
@@ -173,7 +172,9 @@ def _evaluate(run: Run, state: RunState) -> tuple[float, float | None]:
     adapter = lora.state_dict(run.adapter)
     loss, score = None, 0.0
     if run.validation:
-        result = validate(run.loaded.model, run.validation, run.loaded.device, run.recipe.micro_batch_tokens)
+        result = validate(
+            run.loaded.model, run.validation, run.loaded.device, run.recipe.micro_batch_tokens, run.frozen_held_out
+        )
         loss, score = result.loss, result.exact_match
     if run.score is not None:
         score = run.score(adapter)

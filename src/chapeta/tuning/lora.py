@@ -89,6 +89,15 @@ def parameters(adapter: Adapter) -> list[nn.Parameter]:
     return [matrix for layer in adapter.values() for matrix in (layer.lora_A, layer.lora_B)]
 
 
+def parameter_groups(adapter: Adapter, b_over_a: float) -> list[dict[str, Any]]:
+    """What is trained, for an optimiser: the matrices A, and B with `ratio` times their learning rate."""
+    layers = adapter.values()
+    return [
+        {"params": [layer.lora_A for layer in layers], "ratio": 1.0},
+        {"params": [layer.lora_B for layer in layers], "ratio": b_over_a},
+    ]
+
+
 def state_dict(adapter: Adapter) -> State:
     """A copy of the adapter's matrices on the CPU, under PEFT's names."""
     state: State = {}

@@ -50,6 +50,8 @@ class Recipe:
 
     alpha: the adapter's output is scaled by alpha / rank. warmup_share: share of the steps with rising learning rate.
     adapted_layers: how many of the uppermost layers get an adapter; 0 is all of them.
+    lora_plus_ratio: how many times the learning rate of the matrices A that of B is (LoRA+, Hayou et al. 2024,
+        arXiv 2402.12354).
     max_tokens: longer rows are left out (and counted). evaluate_every_steps: 0 is at the end of each epoch.
     validation_rows: at most so many validation rows are scored. replay_rows: the base model's own answers mixed in.
     micro_batch_tokens: tokens of one forward pass; the batch is summed over such pieces. It bounds memory: the embedded
@@ -63,6 +65,7 @@ class Recipe:
     learning_rate: float
     max_tokens: int
     adapted_layers: int = 0
+    lora_plus_ratio: float = 1.0
     warmup_share: float = 0.05
     schedule: Literal["linear", "cosine"] = "linear"
     max_grad_norm: float = 1.0
@@ -176,6 +179,7 @@ _RANGES: dict[str, tuple[float, float, bool]] = {  # lowest, highest, whole numb
     "learning_rate": (1e-8, 1, False),
     "max_tokens": (2, 1_000_000, True),
     "adapted_layers": (0, 10_000, True),
+    "lora_plus_ratio": (0.01, 1000, False),
     "warmup_share": (0, 0.9, False),
     "max_grad_norm": (1e-6, 1e6, False),
     "weight_decay": (0, 1, False),

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from chapeta.tuning.batches import answer_hidden, collate, head_logits, token_budget_batches
+from chapeta.tuning.batches import head_logits, token_budget_batches
+from chapeta.tuning.frozen import FrozenBelow, forward
 from chapeta.tuning.tokenise import TokenisedRow
 
 
@@ -26,14 +27,17 @@ class Validation:
     row_matches: tuple[bool, ...]
 
 
-def validate(model: Any, rows: Sequence[TokenisedRow], device: torch.device, batch_tokens: int = 1024) -> Validation:
-    """Scores rows (at least one) with the model as it is."""
+def validate(
+    model: Any, rows: Sequence[TokenisedRow], device: torch.device, batch_tokens: int = 1024,
+    frozen: FrozenBelow | None = None,
+) -> Validation:  # fmt: skip
+    """Scores rows (at least one) with the model as it is. `frozen`: the model cut at its lowest adapter, for these rows."""
     matches = [True] * len(rows)
     loss_sum, weight_sum = 0.0, 0.0
     with torch.inference_mode():
         for numbers in token_budget_batches([row.ids for row in rows], batch_tokens):
-            batch = collate([rows[number] for number in numbers], device)
-            logits_PV = head_logits(model, answer_hidden(model, batch))
+            batch, hidden_PH = forward(model, [rows[number] for number in numbers], device, frozen)
+            logits_PV = head_logits(model, hidden_PH)
             losses_P = functional.cross_entropy(logits_PV, batch.targets_P, reduction="none")
             loss_sum += float((losses_P * batch.weights_P).sum())
             weight_sum += float(batch.weights_P.sum())
