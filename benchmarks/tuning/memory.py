@@ -8,46 +8,22 @@ Each line is a process of its own: it loads the embedded model, makes rows of wo
 from __future__ import annotations
 
 import json
-import random
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from peers import environment
 from processes import watched
 
-STEPS = 12
+STEPS, BATCH_ROWS = 12, 16
 LIMIT_S = 1200.0
-WORDS = [
-    "the",
-    "card",
-    "was",
-    "not",
-    "sent",
-    "to",
-    "my",
-    "new",
-    "house",
-    "and",
-    "I",
-    "would",
-    "like",
-    "to",
-    "know",
-    "when",
-    "it",
-    "will",
-    "come",
-    "so",
-    "that",
-]  # a token each
+TEMPLATE_TOKENS = 22  # of the chat template, the system prompt and the answer
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """adapted_layers: 0 is all of them. row_tokens: of a row, about, with the chat template's own."""
+    """adapted_layers: 0 is all of them. row_tokens: of a row, about; the table has what they are."""
 
     rank: int = 16
     row_tokens: int = 40
@@ -72,55 +48,36 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             command = [sys.executable, str(Path(__file__).resolve()), json.dumps(asdict(case))]
             cost = watched(command, environment(), Path(scratch), LIMIT_S)
-            speed = float((Path(scratch) / "log.txt").read_text().split()[-1])
+            row_tokens, speed = (Path(scratch) / "log.txt").read_text().splitlines()[-1].split()
         layers = str(case.adapted_layers or "all")
-        figures = (
-            str(case.rank),
-            str(case.row_tokens),
-            f"{case.rows:,}",
-            layers,
-            f"{cost.peak_mb:,.0f}",
-            f"{speed:.0f}",
-        )
+        figures = (str(case.rank), row_tokens, f"{case.rows:,}", layers, f"{cost.peak_mb:,.0f}", speed)
         lines.append(figures)
         print(" | ".join(figures), file=sys.stderr, flush=True)
     print("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
 def train(case: Case) -> None:
-    """Trains for `STEPS` steps and prints the tokens a second."""
+    """Trains for `STEPS` steps and prints the mean tokens of a row and the tokens a second."""
+    from words import rows as words_rows
+
     from chapeta.engine import weights
     from chapeta.tuning.load import load_tokeniser
     from chapeta.tuning.local import data_shape, model_shape, tune
     from chapeta.tuning.recipe import choose_recipe
     from chapeta.tuning.tokenise import tokenise
-    from chapeta.tuning.trainer import TrainingRow
-    from chapeta.types import Example, Message
 
-    chance = random.Random(0)
-    words = max(1, case.row_tokens - 22)
-    rows = [
-        TrainingRow("Answer with one label.", Example((Message("user", text(chance, words)),), text(chance, 2)))
-        for _ in range(case.rows)
-    ]
+    rows = words_rows(case.rows, max(1, case.row_tokens - TEMPLATE_TOKENS), 2)
     file = weights.ensure("smollm2-135m")
-    shape = data_shape(tokenise(rows, load_tokeniser(file)))
-    own = {"rank": case.rank, "adapted_layers": case.adapted_layers, "batch_rows": 16}
-    epochs = STEPS * own["batch_rows"] / case.rows
-    recipe = choose_recipe(shape, model_shape(file), own | {"epochs": epochs}).recipe
-    print(tune(file, rows, [], recipe, Path.cwd() / "made", 0).tokens_per_s)
-
-
-def text(chance: random.Random, words: int) -> str:
-    return " ".join(chance.choice(WORDS) for _ in range(words))
-
-
-def called(arguments: Sequence[str]) -> None:
-    if arguments:
-        train(Case(**json.loads(arguments[0])))
-    else:
-        main()
+    tokenised = tokenise(rows, load_tokeniser(file))
+    own = {"rank": case.rank, "adapted_layers": case.adapted_layers, "batch_rows": BATCH_ROWS}
+    own["epochs"] = STEPS * BATCH_ROWS / case.rows
+    recipe = choose_recipe(data_shape(tokenised), model_shape(file), own).recipe
+    speed = tune(file, rows, [], recipe, Path.cwd() / "made", 0).tokens_per_s
+    print(f"{sum(len(row.ids) for row in tokenised.rows) / len(rows):.0f} {speed:.0f}")
 
 
 if __name__ == "__main__":
-    called(sys.argv[1:])
+    if len(sys.argv) > 1:
+        train(Case(**json.loads(sys.argv[1])))
+    else:
+        main()

@@ -4,40 +4,35 @@
 
 Readings taken at other times do not compare on a machine with neighbours: here every step stands between two readings.
 Counted are 4 × 106 M FLOP a token of the rows, as in `run.py`: adapters, attention and the head come on top uncounted, and
-the beginning that rows share, which is computed once, counts in each row; `computed` leaves that out.
+the beginning that rows share, which is computed once, counts in each row. The last figure counts it once.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 import time
 from statistics import median
 
 import torch
 from ceiling import SHAPES, TOKENS
-from memory import text
 from table import FLOP_A_TOKEN
+from words import rows as words_rows
 
 from chapeta.engine import weights
 from chapeta.tuning import loop, lora
 from chapeta.tuning.load import load
 from chapeta.tuning.packing import shared_beginning
 from chapeta.tuning.tokenise import tokenise
-from chapeta.tuning.trainer import TrainingRow
-from chapeta.types import Example, Message
 
 BATCH_ROWS, WORDS = 16, 18
 READING_S = 0.15  # of each shape
 
 
 def main(rounds: int, precision: str) -> None:
-    chance = random.Random(0)
     loaded = load(weights.ensure("smollm2-135m"), precision)
     adapter = lora.inject(loaded.model, 16, 32, 0)
     optimiser = torch.optim.AdamW(lora.parameters(adapter), 5e-4, fused=True)
-    examples = [Example((Message("user", text(chance, WORDS)),), text(chance, 3)) for _ in range(BATCH_ROWS)]
-    rows = tokenise([TrainingRow("Answer with one label.", it) for it in examples], loaded.tokeniser).rows
+    rows = tokenise(words_rows(BATCH_ROWS, WORDS, 3), loaded.tokeniser).rows
     tokens = sum(len(row.ids) - 1 for row in rows)
     computed = tokens - (len(rows) - 1) * shared_beginning([row.ids[:-1] for row in rows])
     shares, speeds, peaks = [], [], [reading(loaded.model.dtype)]

@@ -8,13 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from operator import eq
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chapeta import config
-from chapeta.engine.adapter import write_gguf_adapter
 from chapeta.engine.beginnings import common_length
 from chapeta.engine.llama import Engine
 from chapeta.types import Answer, Decoding, Labels, Message, Request
@@ -23,19 +21,6 @@ SKILL = "Say where the message belongs. " + " ".join(f"Rule {n}: words like w{n}
 LABELS = Labels(tuple(f"{word}-{n}" for word in ("desk", "post", "cash", "help") for n in range(10, 40, 3)))
 ROWS = ("Where is my parcel?", "I was charged twice.", "I want my money back.", "I forgot my password.", "It is broken.",
         "The courier never came.", "Change my address, please.", "Why is there a fee?")  # fmt: skip
-RANK = 4
-
-
-@pytest.fixture(scope="module")
-def adapter(embedded_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA of chance numbers, strong enough to change what the model says."""
-    chance = np.random.default_rng(0)
-    state = {}
-    for layer in range(0, 30, 3):
-        name = f"base_model.model.model.layers.{layer}.self_attn.v_proj"
-        state[f"{name}.lora_A.weight"] = chance.normal(0, 0.5, (RANK, 576)).astype(np.float32)
-        state[f"{name}.lora_B.weight"] = chance.normal(0, 0.5, (192, RANK)).astype(np.float32)
-    return write_gguf_adapter(state, 8.0, embedded_model, tmp_path_factory.mktemp("adapter") / "chance.gguf")
 
 
 @pytest.fixture(scope="module")

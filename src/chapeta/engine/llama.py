@@ -177,6 +177,8 @@ class Engine:
 
     def _copy_to_all(self, tokens: Tokens, adapter: str | None) -> None:
         """Lets every slot have these tokens as computed with the adapter, through a file that is removed at once."""
+        if self.slots == 1:
+            return
         body: Json = {"lora": self._lora(adapter), "n_predict": 0, "cache_prompt": True}
         source = int(self._complete({**body, "prompt": list(tokens)})["id_slot"])
         name = {"filename": "beginning"}

@@ -3,7 +3,7 @@
 Training then costs a pass through the adapted layers only: with adapters in the upper half, later epochs take half the
 work. Kept are the hidden states of each row, of what all rows begin with only once, in a file without a name, so that
 memory does not grow with the rows; those beyond a limit are computed each time. What is kept follows from the order of
-the batches, so a resumed run keeps the same.
+the batches, so a resumed run keeps the same (where the disk's room sets the limit, the last bits may differ).
 """
 
 from __future__ import annotations
