@@ -16,7 +16,7 @@ from pathlib import Path
 from peers import environment
 from processes import watched
 
-STEPS, BATCH_ROWS = 12, 16
+STEPS, BATCH_TOKENS = 6, 640
 LIMIT_S = 1200.0
 TEMPLATE_TOKENS = 22  # of the chat template, the system prompt and the answer
 
@@ -36,7 +36,7 @@ CASES = (
     PLAIN,
     *(replace(PLAIN, rank=rank) for rank in (8, 64)),
     *(replace(PLAIN, row_tokens=tokens) for tokens in (200, 800)),
-    *(replace(PLAIN, rows=rows) for rows in (10_000, 100_000)),
+    *(replace(PLAIN, rows=rows) for rows in (10_000, 50_000)),
     *(replace(PLAIN, adapted_layers=15, rows=rows) for rows in (1_000, 10_000)),
 )
 COLUMNS = ("rank", "tokens a row", "rows", "layers with an adapter", "peak MB", "tokens/s")
@@ -69,8 +69,9 @@ def train(case: Case) -> None:
     rows = words_rows(case.rows, max(1, case.row_tokens - TEMPLATE_TOKENS), 2)
     file = weights.ensure("smollm2-135m")
     tokenised = tokenise(rows, load_tokeniser(file))
-    own = {"rank": case.rank, "adapted_layers": case.adapted_layers, "batch_rows": BATCH_ROWS}
-    own["epochs"] = STEPS * BATCH_ROWS / case.rows
+    batch_rows = max(1, BATCH_TOKENS // case.row_tokens)
+    own = {"rank": case.rank, "adapted_layers": case.adapted_layers, "batch_rows": batch_rows}
+    own["epochs"] = STEPS * batch_rows / case.rows
     recipe = choose_recipe(data_shape(tokenised), model_shape(file), own).recipe
     speed = tune(file, rows, [], recipe, Path.cwd() / "made", 0).tokens_per_s
     print(f"{sum(len(row.ids) for row in tokenised.rows) / len(rows):.0f} {speed:.0f}")
