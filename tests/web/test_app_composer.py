@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sqlite3
 
 import pytest
 from apps import QUESTION, SAYING, App, answered, ask, wait
@@ -31,6 +33,13 @@ GIVE = """([kind, name, type, data]) => {
     : new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true });
   to.dispatchEvent(event);
 }"""
+
+# what the page tells its process takes a while: its word that the box is empty comes after the send has failed
+LATE_MS = 400
+SLOW = f"""() => {{
+  const emit = window.socket.emit.bind(window.socket);
+  window.socket.emit = (...told) => {{ setTimeout(() => emit(...told), {LATE_MS}); return window.socket; }};
+}}"""
 
 
 @pytest.fixture
@@ -91,6 +100,22 @@ def test_a_dropped_document_goes_in_relevant_parts(composer: Page, standin: Stan
     ask(composer, "What does the walrus cost?")
     answered(composer)
     assert OFFER in sent(standin) and len(sent(standin)) < len(REPORT) / 4
+
+
+def test_a_send_that_fails_late_leaves_what_was_written_meanwhile(app: App, composer: Page, standin: Standin) -> None:
+    composer.it.evaluate(SLOW)
+    with contextlib.closing(sqlite3.connect(app.home / "chapeta.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ask(composer, "What does it cost?")
+        expect(composer.it.locator(QUESTION)).to_have_value("")
+        composer.it.locator(QUESTION).press_sequentially("And now?")
+        expect(composer.it.locator(NOTES)).to_contain_text("is locked by another program")
+        other.rollback()
+    expect(composer.it.locator(QUESTION)).to_have_value("What does it cost?\nAnd now?")
+    composer.it.wait_for_timeout(LATE_MS * 2)
+    composer.it.press(QUESTION, "Enter")
+    answered(composer)
+    assert "What does it cost?" in sent(standin)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +210,7 @@ def test_a_send_that_fails_gives_back_text_and_file(app: App, page: Page, standi
     (app.home / "gone").rename(app.home / "skills" / "pirate")
     page.it.press(QUESTION, "Enter")
     answered(page)
-    assert OFFER in sent(standin)
+    assert OFFER in sent(standin) and "What does it cost?" in sent(standin)
 
 
 def test_what_does_not_fit_is_not_sent_and_the_way_out_is_taken(app: App, page: Page, standin: Standin) -> None:

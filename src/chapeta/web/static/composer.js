@@ -12,6 +12,9 @@
     to.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  // a message that was not sent, above what was written meanwhile
+  const giveBack = (text) => write(box().value.trim() ? `${text}\n${box().value}` : text);
+
   // --- files
   const pictures = {}; // addresses of what was added, by name
   let pasted = 0;
@@ -155,5 +158,5 @@
   }, true);
 
   const skills = (lines) => { if (known) { known = lines; complete(); } };
-  window.chapetaComposer = { pictures, added, asDocument, forget: () => { held = ""; }, skills, keep, forgetDraft };
+  window.chapetaComposer = { giveBack, pictures, added, asDocument, forget: () => { held = ""; }, skills, keep, forgetDraft };
 })();

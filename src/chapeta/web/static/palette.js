@@ -96,6 +96,8 @@
   };
 
   // --- the shortcuts
+  // a dialog's frame stays for a moment after what was in it has gone
+  const covered = () => document.querySelector(".q-dialog__inner, .q-menu");
   const writing = (event) => event.target.closest?.("input, textarea, select, [contenteditable]");
   document.addEventListener("keydown", (event) => {
     const control = mac ? event.metaKey : event.ctrlKey;
@@ -108,7 +110,7 @@
     else if (control && key === "/") act(acts.shortcuts);
     else if (control || event.metaKey) return;
     else if (key === "escape" && stop() && [box(), document.body].includes(document.activeElement)) act(acts.stop);
-    else if (writing(event) || document.querySelector(".q-dialog, .q-menu")) return;
+    else if (writing(event) || covered()) return;
     else if (key === "?") act(acts.shortcuts);
     else if (key === "/" && box()) act(acts.write);
   });

@@ -62,8 +62,8 @@ class Composer:
 
     def give_back(self, text: str, error: ChapetaError | None = None) -> None:
         """The message was not sent: it stands in the box again with its files, and why, with what helps."""
-        written = self._box.value or ""
-        self._box.value = f"{text}\n{written}" if written.strip() else text
+        # by the browser: what it reports of the box that was emptied may come after this, and would empty it for good
+        self._box.client.run_javascript(f"chapetaComposer.giveBack({json.dumps(text)})")
         self._chips.give_back()
         if error is not None:
             self.refuse(error)
