@@ -10,8 +10,8 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 
 demo: $(VENV)/.demo
 	$(BIN)/chapeta models pull
-	$(BIN)/chapeta specialize examples/support-triage.jsonl --limit-minutes 5.5 --adapted-layers 15 --candidates base,skill,tuned
-	$(BIN)/chapeta ask support-triage "where is my parcel?"
+	$(BIN)/chapeta specialize examples/support-team.csv --limit-minutes 2.8 --candidates base,skill,tuned
+	$(BIN)/chapeta ask support-team "where is my parcel?"
 
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev  # 5: there was no such test; the first leaves compiled files, which save each of the others 12 s

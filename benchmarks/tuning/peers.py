@@ -71,6 +71,10 @@ FLAT = {"padding_free": True, "max_length": None}
 CONTESTANTS = (
     Contestant("chapeta", "ours", "ours.py", "its own recipe"),
     Contestant("chapeta-upper", "ours", "ours.py", "adapters in the upper 15 layers", {"adapted_layers": 15}),
+    Contestant(
+        "chapeta-limited", "ours", "ours.py", "its recipe under a time limit: the upper 10 layers, batches of 4, LoRA+",
+        {"adapted_layers": 10, "lora_plus_ratio": 4.0, "batch_rows": 4},
+    ),
     Contestant("trl-bf16", "trl", "trl_sft.py", "defaults, batch 16", PLAIN | {"dtype": "bfloat16", "bf16": True}),
     Contestant("trl-fp32", "trl", "trl_sft.py", "defaults, batch 16, fp32", PLAIN | FP32),
     Contestant("trl-fp32-rate", "trl", "trl_sft.py", f"the same, rate {RATE:g}", TUNED | FP32),

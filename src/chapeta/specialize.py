@@ -26,13 +26,12 @@ from chapeta.stages.candidates import Parts, build, choose_shots, write_skill_st
 from chapeta.stages.conclude import conclude
 from chapeta.stages.estimate import Approve, approve_all, estimate, names_providers
 from chapeta.stages.prepare import split_file, splits_of, task_of
-from chapeta.stages.run import Run
+from chapeta.stages.run import TUNING_SHARE, Run
 from chapeta.stages.spend import spent_usd
 from chapeta.stages.tune import Tuned, can_tune, tune_stage
 from chapeta.stages.watch import Recorded
 from chapeta.types import Candidate, Json, Task
 
-TUNING_SHARE = 0.6  # of the time that is left for tuning and bench, under a time limit
 CLOSING_S = 12.0  # kept for figures, report and receipt
 
 

@@ -98,6 +98,24 @@ def test_fewer_adapted_layers_have_fewer_parameters() -> None:
     assert choose_recipe(shape, SMOL, {"adapted_layers": 99}).recipe.rank == 16
 
 
+def test_under_a_time_limit_the_upper_third_of_the_layers_learns_in_smaller_and_bolder_steps() -> None:
+    shape = DataShape(500, 80, 3000)
+    chosen = choose_recipe(shape, SMOL, limited=True)
+    assert (chosen.recipe.adapted_layers, chosen.recipe.rank) == (10, 16)
+    assert (chosen.recipe.lora_plus_ratio, chosen.recipe.batch_rows) == (4, 4)
+    assert "time limit" in chosen.reasons["adapted_layers"] and "time limit" in chosen.reasons["lora_plus_ratio"]
+    own = {"adapted_layers": 0, "lora_plus_ratio": 1.0, "batch_rows": 8}
+    recipe = choose_recipe(shape, SMOL, own, limited=True).recipe
+    assert (recipe.adapted_layers, recipe.lora_plus_ratio, recipe.batch_rows) == (0, 1, 8)
+    assert choose_recipe(shape, SMOL).recipe.lora_plus_ratio == 1
+    assert choose_recipe(DataShape(5000, 80, 3000), SMOL, limited=True).recipe.batch_rows == 16
+
+
 def test_a_fifth_of_the_rows_is_replayed_but_no_more_than_100() -> None:
     assert [choose_replay_rows(rows)[0] for rows in (10, 54, 320, 10_003)] == [2, 10, 64, 100]
-    assert [choose_replay_rows(rows, limited=True)[0] for rows in (10, 54, 320)] == [2, 10, 20]
+
+
+@pytest.mark.parametrize(("limit_s", "rows"), [(92, 0), (199, 0), (200, 20), (400, 40), (640, 64), (9000, 64)])
+def test_a_time_limit_leaves_fewer_replay_rows_or_none(limit_s: float, rows: int) -> None:
+    assert choose_replay_rows(320, limit_s)[0] == rows
+    assert choose_replay_rows(54, 100.0)[0] == 10

@@ -37,6 +37,7 @@ from chapeta.types import Json, TaskKind
 ANY_RECIPE = {"rank": 8, "alpha": 16, "epochs": 1, "batch_rows": 8, "learning_rate": 1e-4, "max_tokens": 512}
 BEGAN = "began.json"
 LEAST_GENERAL_ITEMS, MOST_GENERAL_ITEMS = 12, 141  # of the general suite (a test compares with its length)
+TUNING_SHARE = 0.6  # of the time that is left for tuning and bench, under a time limit
 CANDIDATES = ("base", "few-shot", "nearest", "skill", "tuned", "tuned+skill")
 
 

@@ -65,7 +65,7 @@ def tune_stage(
     progress.stage(f"Tune {model}" if len(run.settings.models) > 1 else "Tune")
     replay_rows, why = run.settings.replay_rows, "Given by you."
     if replay_rows is None:
-        replay_rows, why = choose_replay_rows(len(splits.train), limited=time_limit_s is not None)
+        replay_rows, why = choose_replay_rows(len(splits.train), time_limit_s)
     done = finished(run, model, splits)
     is_whole = done is not None and done.is_whole and done.recipe.recipe.replay_rows >= replay_rows
     if done is not None and (is_whole or time_limit_s or not whole):
@@ -87,7 +87,7 @@ def tune_stage(
     gateway.close()  # the engine's threads would wait for work on the cores that training needs
     tokenised = tokenise(train, load_tokeniser(file))
     overrides = {**run.settings.recipe, "replay_rows": replay_rows}
-    chosen = choose_recipe(data_shape(tokenised), model_shape(file), overrides)
+    chosen = choose_recipe(data_shape(tokenised), model_shape(file), overrides, limited=time_limit_s is not None)
     chosen = dataclasses.replace(chosen, reasons={**chosen.reasons, "replay_rows": why})
     folder = folder_of(run, model)
     write_json(folder / "recipe.json", {"recipe": dataclasses.asdict(chosen.recipe), "reasons": dict(chosen.reasons)})

@@ -18,7 +18,8 @@ PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("linear", "cosine")
 MIN_ROWS = 10
 MOST_REPLAY_ROWS = 100
-MOST_REPLAY_ROWS_LIMITED = 20  # under a time limit: asking the embedded model for one takes about a second
+SECONDS_A_REPLAY_ROW = 10.0  # of a time limit: asking the embedded model for one takes about a second
+LEAST_REPLAY_ROWS_LIMITED = 20  # fewer kept nothing of the general ability in a short training (design/LOG.md)
 MAX_LEARNING_RATE = 5e-4  # twice as high scored no better and cost twice the divergence from the base (design/LOG.md)
 LEARNING_RATE_EXPONENTS = {"llama": 0.781, "qwen2": 0.0775, "qwen3": 0.0775}
 CAUTIOUS_EXPONENT = 0.0775
@@ -90,10 +91,12 @@ class ChosenRecipe:
     reasons: Mapping[str, str]
 
 
-def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, Any] | None = None) -> ChosenRecipe:
+def choose_recipe(
+    data: DataShape, model: ModelShape, overrides: Mapping[str, Any] | None = None, limited: bool = False
+) -> ChosenRecipe:
     """The recipe for this data and model; `overrides` (field name → value) win over every automatic choice.
 
-    Raises BadInput for fewer than 10 rows, an unknown setting or a value out of range.
+    limited: there is a time limit, in which training will probably not end. Raises BadInput for fewer than 10 rows, an unknown setting or a value out of range.
     """
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     if data.rows < MIN_ROWS:
@@ -103,14 +106,16 @@ def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, An
     unknown = set(given) - {field.name for field in dataclasses.fields(Recipe)}
     if unknown:
         raise BadInput(f"No recipe setting is called '{min(unknown)}'.", "See `chapeta tune --help`.")
-    adapted = given.get("adapted_layers", 0)
+    layers = _adapted_layers(model, limited)
+    adapted = given.get("adapted_layers", layers[0])
     share = min(1.0, adapted / model.layers) if isinstance(adapted, int) and adapted > 0 else 1.0
     chosen: dict[str, tuple[Any, str]] = {
-        "adapted_layers": (0, "All layers."),
+        "adapted_layers": layers,
         "rank": _rank(data, max(1, int(model.parameters_per_rank * share))),
         "epochs": _epochs(data.rows),
-        "batch_rows": _batch_rows(data.rows),
+        "batch_rows": _batch_rows(data.rows, limited),
         "learning_rate": _learning_rate(model),
+        "lora_plus_ratio": _lora_plus_ratio(limited),
         "max_tokens": _max_tokens(data, model),
     }
     rank = given.get("rank", chosen["rank"][0])
@@ -123,11 +128,27 @@ def choose_recipe(data: DataShape, model: ModelShape, overrides: Mapping[str, An
     return ChosenRecipe(Recipe(**values), reasons)
 
 
-def choose_replay_rows(rows: int, limited: bool = False) -> tuple[int, str]:
-    """How many of the base model's own general answers to mix into so many training rows, and why."""
-    most, when = (MOST_REPLAY_ROWS_LIMITED, " under a time limit") if limited else (MOST_REPLAY_ROWS, "")
-    reason = f"A fifth of the training rows, at most {most}{when}: the base model's own answers keep general ability."
-    return min(most, rows // 5), reason
+def choose_replay_rows(rows: int, limit_s: float | None = None) -> tuple[int, str]:
+    """How many of the base model's own general answers to mix into so many training rows, and why.
+
+    limit_s: seconds that tuning may take.
+    """
+    most = min(MOST_REPLAY_ROWS, rows // 5)
+    if limit_s is not None and (fit := int(limit_s / SECONDS_A_REPLAY_ROW)) < most:
+        if fit < LEAST_REPLAY_ROWS_LIMITED:
+            return 0, "The time limit leaves no time for as many as would keep general ability."
+        return fit, "A tenth of the time limit's seconds: the base model's own answers keep general ability."
+    reason = f"A fifth of the training rows, at most {MOST_REPLAY_ROWS}"
+    return most, f"{reason}: the base model's own answers keep general ability."
+
+
+def _adapted_layers(model: ModelShape, limited: bool) -> tuple[int, str]:
+    if not limited:
+        return 0, "All layers."
+    return (
+        math.ceil(model.layers / 3),
+        "The upper third, under a time limit: those below are computed once, and more epochs fit.",
+    )
 
 
 def _rank(data: DataShape, parameters_per_rank: int) -> tuple[int, str]:
@@ -148,9 +169,15 @@ def _epochs(rows: int) -> tuple[int, str]:
     return epochs, f"{rows:,} rows: fewer rows are read more often; the best checkpoint on validation is kept."
 
 
-def _batch_rows(rows: int) -> tuple[int, str]:
-    batch = 4 if rows < 60 else 8 if rows < 1_000 else 16
+def _batch_rows(rows: int, limited: bool) -> tuple[int, str]:
+    batch = 4 if rows < 60 or (limited and rows < 1_000) else 8 if rows < 1_000 else 16
     return batch, f"{rows:,} rows: LoRA prefers small batches, and {math.ceil(rows / batch):,} steps an epoch suffice."
+
+
+def _lora_plus_ratio(limited: bool) -> tuple[float, str]:
+    if not limited:
+        return 1.0, "Both matrices learn at the same rate."
+    return 4.0, "The matrices B learn faster under a time limit: that gets as far in fewer steps (LoRA+)."
 
 
 def _learning_rate(model: ModelShape) -> tuple[float, str]:
