@@ -70,7 +70,7 @@ FLAT = {"padding_free": True, "max_length": None}
 
 CONTESTANTS = (
     Contestant("chapeta", "ours", "ours.py", "its own recipe"),
-    Contestant("chapeta-upper", "ours", "ours.py", "adapters in the upper 15 layers", {"adapted_layers": 15}),
+    Contestant("chapeta-upper", "ours", "ours.py", "adapters in the upper 10 layers", {"adapted_layers": 10}),
     Contestant(
         "chapeta-limited", "ours", "ours.py", "its recipe under a time limit: the upper 10 layers, batches of 4, LoRA+",
         {"adapted_layers": 10, "lora_plus_ratio": 4.0, "batch_rows": 4},
@@ -92,8 +92,8 @@ CONTESTANTS = (
         TUNED | FP32 | KEPT | {"train_sampling_strategy": "group_by_length"},
     ),
     Contestant(
-        "unsloth-upper", "unsloth", "trl_sft.py", "the same, adapters in the upper 15 layers",
-        TUNED | FP32 | KEPT | {"train_sampling_strategy": "group_by_length", "adapted_layers": 15},
+        "unsloth-upper", "unsloth", "trl_sft.py", "the same, adapters in the upper 10 layers",
+        TUNED | FP32 | KEPT | {"train_sampling_strategy": "group_by_length", "adapted_layers": 10},
     ),
     Contestant(
         "unsloth-compiled", "unsloth", "trl_sft.py", "unsloth-fast, its layers compiled",

@@ -96,7 +96,8 @@ def choose_recipe(
 ) -> ChosenRecipe:
     """The recipe for this data and model; `overrides` (field name → value) win over every automatic choice.
 
-    limited: there is a time limit, in which training will probably not end. Raises BadInput for fewer than 10 rows, an unknown setting or a value out of range.
+    limited: there is a time limit, in which training will probably not end.
+    Raises BadInput for fewer than 10 rows, an unknown setting or a value out of range.
     """
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     if data.rows < MIN_ROWS:
