@@ -19,6 +19,10 @@ os.environ.setdefault("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 for name in [name for name in os.environ if name.endswith("_API_KEY") or name in ("COLUMNS", "LINES")]:
     del os.environ[name]
 
+# several at once: each computes on one processor, or they would wait for each other at every barrier of a step
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 # how fast examples are made, or one is tested, says nothing where other tests share the cores
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,12 +13,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 from command import chapeta, write_rows
 
+from chapeta import config
 from chapeta.errors import BadInput
 from chapeta.jobs import specialize_arguments
 from chapeta.jobs.command import command_of
 from chapeta.jobs.plan import look, plan, weigh
 from chapeta.jobs.planned import MOST
-from chapeta.jobs.speed import cores, multiplication_flops, trained_before
+from chapeta.jobs.speed import multiplication_flops, trained_before
 from chapeta.stages.run import CANDIDATES, Settings
 from chapeta.types import Json
 
@@ -87,7 +88,7 @@ def test_a_busy_machine_does_not_look_like_a_slow_one(home: Path, tmp_path: Path
     """Its speed is measured in time of the processor; that others are at work shows in the longest time alone."""
     multiplication_flops.cache_clear()
     quiet = multiplication_flops()
-    spin = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3 * cores())]
+    spin = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3 * config.cores())]
     try:
         multiplication_flops.cache_clear()
         beside_others = multiplication_flops()

@@ -21,6 +21,14 @@ def calm_threads() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 
+def cores() -> int:
+    """Processors to compute on: those that this process may use, or as many as `OMP_NUM_THREADS` says, as torch does."""
+    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if given.isdecimal() and int(given):
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def home() -> Path:
     """The data directory: `CHAPETA_HOME`, else the platform's place for an application's data. Not created here."""
     chosen = os.environ.get(HOME_VARIABLE)

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from chapeta.config import calm_threads, passing_dir
+from chapeta.config import calm_threads, cores, passing_dir
 from chapeta.engine.beginnings import Beginnings
 from chapeta.engine.closed import Tokens, closed_form, decode
 from chapeta.errors import BadInput, ModelFailed
@@ -55,9 +55,7 @@ class Engine:
         parameters.n_parallel = slots
         parameters.n_ctx = slots * context_tokens
         parameters.n_ubatch = 128  # measured on two AVX2 cores: 195 tokens/s in, against 159 at 512
-        threads = os.cpu_count() or 1
-        parameters.cpuparams.n_threads = threads
-        parameters.cpuparams_batch.n_threads = threads
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = cores()
         parameters.warmup = False
         # what it keeps there is found by its tokens alone, whichever adapter they were computed with: with adapters, a tuned
         # model would go on from what the base model has made of the same prompt (a test found it)

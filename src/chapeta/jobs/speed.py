@@ -104,7 +104,7 @@ def multiplication_flops() -> float:
             np.matmul(matrix, matrix, out=into)
         seconds.append(time.thread_time() - began)
     one_core = MULTIPLICATIONS * 2 * SIZE**3 / max(min(seconds), 1e-6)
-    return LARGE_MATRICES * one_core * cores()
+    return LARGE_MATRICES * one_core * config.cores()
 
 
 def busy() -> float:
@@ -116,9 +116,4 @@ def busy() -> float:
         waiting = os.getloadavg()[0]
     except (AttributeError, OSError):
         return 1.0
-    return 1.0 + waiting / cores()
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1.0 + waiting / config.cores()
