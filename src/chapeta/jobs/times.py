@@ -11,7 +11,7 @@ from chapeta.examples.split import Splits
 from chapeta.jobs.speed import Speed
 from chapeta.skills.prompts import short_instruction
 from chapeta.stages.candidates import CHOOSING_ROWS, NEAREST, SHOT_SETS
-from chapeta.stages.run import MOST_GENERAL_ITEMS, TUNING_SHARE, Settings
+from chapeta.stages.run import MOST_GENERAL_ITEMS, Settings
 from chapeta.tuning.recipe import DataShape, choose_recipe, choose_replay_rows
 from chapeta.tuning.shape import model_shape
 from chapeta.types import Task
@@ -62,10 +62,9 @@ def answering_seconds(name: str, settings: Settings, splits: Splits, rows: RowTo
 def tuning_seconds(model: str, settings: Settings, splits: Splits, rows: RowTokens, speed: Speed) -> float:
     """Replay rows answered, the training itself with its validations, the general suite twice, how far both differ."""
     limited = settings.limit_minutes is not None
-    limit_s = 60 * settings.limit_minutes * TUNING_SHARE / len(settings.models) if settings.limit_minutes else None
     replay = settings.replay_rows
     if replay is None:
-        replay = choose_replay_rows(len(splits.train), limit_s)[0]
+        replay = choose_replay_rows(len(splits.train), settings.tuning_limit_s)[0]
     trained = len(splits.train) + replay
     shape = DataShape(trained, int(rows.trained), int(trained * rows.answer))
     given = {**settings.recipe, "max_tokens": settings.recipe.get("max_tokens", 512)}

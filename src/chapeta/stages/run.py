@@ -89,6 +89,11 @@ class Settings:
             raise BadInput(given, f"Give {LEAST_GENERAL_ITEMS} to {MOST_GENERAL_ITEMS}.")
         Recipe(**{**ANY_RECIPE, **self.recipe})
 
+    @property
+    def tuning_limit_s(self) -> float | None:
+        """Seconds that the tuning of one model has at most. The same in a run that goes on, unlike what the clock says."""
+        return 60 * self.limit_minutes * TUNING_SHARE / len(self.models) if self.limit_minutes else None
+
     def to_json(self) -> Json:
         return dataclasses.asdict(self)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chapeta.bench.answers import AnswerStore
 from chapeta.bench.run import answer_requests
@@ -39,6 +40,12 @@ class Tuned:
         """Whether no time limit has shortened the training."""
         return self.result.planned_epochs >= self.recipe.recipe.epochs
 
+    def owes_nothing(self, given: Mapping[str, Any], replay_rows: int) -> bool:
+        """Whether no time limit has shortened the training, nor chosen its recipe. given: what the user has set of it."""
+        recipe = self.recipe.recipe
+        fewer_layers = recipe.adapted_layers and "adapted_layers" not in given
+        return self.is_whole and not fewer_layers and recipe.replay_rows >= replay_rows
+
     def to_json(self) -> Json:
         """All of it but the paths, which follow from the folder."""
         figures = {k: v for k, v in dataclasses.asdict(self.result).items() if not isinstance(v, Path)}
@@ -65,10 +72,10 @@ def tune_stage(
     progress.stage(f"Tune {model}" if len(run.settings.models) > 1 else "Tune")
     replay_rows, why = run.settings.replay_rows, "Given by you."
     if replay_rows is None:
-        replay_rows, why = choose_replay_rows(len(splits.train), time_limit_s)
+        limit_s = None if time_limit_s is None else run.settings.tuning_limit_s or time_limit_s
+        replay_rows, why = choose_replay_rows(len(splits.train), limit_s)
     done = finished(run, model, splits)
-    is_whole = done is not None and done.is_whole and done.recipe.recipe.replay_rows >= replay_rows
-    if done is not None and (is_whole or time_limit_s or not whole):
+    if done is not None and (time_limit_s or not whole or done.owes_nothing(run.settings.recipe, replay_rows)):
         progress.say("nothing has changed: the tuned model of the earlier run is kept")
         return done
     with needs_torch():
