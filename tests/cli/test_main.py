@@ -39,6 +39,18 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_stages_load_no_statistics_before_they_compute_any(tmp_path: Path) -> None:
+    script = (
+        "import sys; from chapeta.cli.main import main; main(['split', sys.argv[1]]);"
+        "heavy = {'torch', 'transformers', 'scipy.stats', 'scipy.optimize', 'xllamacpp'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    nowhere = str(tmp_path / "nowhere.csv")
+    done = subprocess.run([sys.executable, "-c", script, nowhere], capture_output=True, text=True, check=True)
+    assert "nowhere.csv does not exist" in done.stderr
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.alone
 def test_help_comes_within_150_ms_of_the_bare_interpreter() -> None:
     """Interleaved, the median of the differences: a loaded machine slows both."""

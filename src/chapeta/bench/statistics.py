@@ -26,8 +26,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import binom
 
 from chapeta.bench.results import Comparison, Estimate
 from chapeta.errors import BadInput
@@ -126,6 +124,8 @@ def paired_difference(a: Scores, b: Scores, *, groups: Sequence[str] | None = No
 
 def mcnemar_exact(a: Scores, b: Scores) -> float:
     """Two-sided p-value that two 0/1 scores are equally often right: exact binomial test on the rows that differ."""
+    from scipy.stats import binom  # here: half of what starting a command would take
+
     first, second = _scores(a), _scores(b)
     _same_length(len(first), len(second))
     up, down = int((first > second).sum()), int((first < second).sum())
@@ -193,6 +193,7 @@ def _tango_upper(up: int, down: int, n: int) -> float:
     The variance under a difference d uses the restricted maximum-likelihood share of `down` rows, the root of
     2n·q² + (d(2n - up + down) - up - down)·q - down·d(1 - d) = 0.
     """
+    from scipy.optimize import brentq
 
     def rejection(d: float) -> float:
         linear = (2 * n - up + down) * d - up - down
