@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -45,8 +46,9 @@ def test_stages_load_no_statistics_before_they_compute_any(tmp_path: Path) -> No
         "heavy = {'torch', 'transformers', 'scipy.stats', 'scipy.optimize', 'xllamacpp'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    nowhere = str(tmp_path / "nowhere.csv")
-    done = subprocess.run([sys.executable, "-c", script, nowhere], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script, str(tmp_path / "nowhere.csv")]
+    environment = {**os.environ, "CHAPETA_HOME": str(tmp_path / "home")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert "nowhere.csv does not exist" in done.stderr
     assert done.stdout.strip() == "[]"
 
