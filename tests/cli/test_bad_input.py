@@ -119,6 +119,14 @@ def test_a_folder_that_is_not_a_run_is_not_touched(home: Path, tmp_path: Path) -
     assert [p.name for p in folder.iterdir()] == ["chapter.txt"]
 
 
+def test_a_mistyped_path_does_not_hold_the_name_of_the_run(home: Path, tmp_path: Path) -> None:
+    one_line_error(["split", str(tmp_path / "wrong" / "rows.csv")], 2, "rows.csv does not exist")
+    assert chapeta("split", str(write_rows(tmp_path / "rows.csv"))).returncode == 0
+    (tmp_path / "other").mkdir()
+    other = write_rows(tmp_path / "other" / "rows.csv")
+    one_line_error(["split", str(other)], 2, "was made from", "--name my-task")
+
+
 def test_options_that_make_no_sense(home: Path, tmp_path: Path) -> None:
     file = str(write_rows(tmp_path / "rows.csv"))
     one_line_error(["split", file, "--candidates", "base,magic"], 2, "'magic'", "few-shot")

@@ -17,7 +17,7 @@ from chapeta.examples.task import infer_task
 from chapeta.files import sha256, write_json
 from chapeta.gateway.door import Gateway
 from chapeta.progress import SILENT, Progress
-from chapeta.stages.run import Run, Settings, fingerprint
+from chapeta.stages.run import SPLIT, Run, Settings, fingerprint
 from chapeta.types import Example, Task, TaskKind
 
 MOST_ROWS_IN_MEMORY = 2_000_000
@@ -39,7 +39,7 @@ def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Split
     source = open_source(settings.source)
     test_source = open_source(settings.test) if settings.test else None
     made_from = _made_from(settings, source, test_source, _context(settings, gateway))
-    if run.is_current("split/made.json", made_from):
+    if run.is_current(SPLIT, made_from):
         progress.stage("Check and split")
         progress.say("the file has not changed: the splits of the earlier run are kept")
         return read_splits(run.folder / "split")
@@ -57,7 +57,7 @@ def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Split
     write_splits(run.folder / "split", splits)
     report = dataclasses.replace(report, leakage_removed=splits.report.leakage_removed)
     write_json(run.folder / "check.json", report.to_json())
-    write_json(run.folder / "split" / "made.json", {"made_from": made_from})
+    write_json(run.folder / SPLIT, {"made_from": made_from})
     sizes = f"{len(splits.train):,} rows to train, {len(splits.validation):,} to choose, {len(splits.test):,} to test"
     progress.say("\n".join((sizes, *splits.report.notes)))
     return splits
@@ -65,7 +65,7 @@ def split_file(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Split
 
 def splits_of(run: Run, gateway: Gateway, progress: Progress = SILENT) -> Splits:
     """The splits that the run has, made first if it has none. The source is not looked at again."""
-    if (run.folder / "split" / "made.json").exists():
+    if (run.folder / SPLIT).exists():
         return read_splits(run.folder / "split")
     return split_file(run, gateway, progress)
 

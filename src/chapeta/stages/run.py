@@ -37,6 +37,7 @@ from chapeta.types import Json, TaskKind
 ANY_RECIPE = {"rank": 8, "alpha": 16, "epochs": 1, "batch_rows": 8, "learning_rate": 1e-4, "max_tokens": 512}
 BEGAN = "began.json"
 LEAST_GENERAL_ITEMS, MOST_GENERAL_ITEMS = 12, 141  # of the general suite (a test compares with its length)
+SPLIT = "split/made.json"  # is there once the file has been read and split
 TUNING_SHARE = 0.6  # of the time that is left for tuning and bench, under a time limit
 CANDIDATES = ("base", "few-shot", "nearest", "skill", "tuned", "tuned+skill")
 
@@ -121,7 +122,7 @@ class Run:
             raise BadInput(f"{place} holds something that is not a run.", "Choose an empty or new folder with --out.")
         with disk_errors(place):
             place.mkdir(parents=True, exist_ok=True)
-        if marker.exists():
+        if (place / SPLIT).exists():  # before, there is nothing to take the place of: the path may have been a slip
             _require_same_source(place, read_json(marker, "chapeta split FILE"), settings)
         write_json(marker, settings.to_json())
         if not (place / BEGAN).exists():
