@@ -72,8 +72,8 @@ CONTESTANTS = (
     Contestant("chapeta", "ours", "ours.py", "its own recipe"),
     Contestant("chapeta-upper", "ours", "ours.py", "adapters in the upper 10 layers", {"adapted_layers": 10}),
     Contestant(
-        "chapeta-limited", "ours", "ours.py", "its recipe under a time limit: the upper 10 layers, batches of 4, LoRA+",
-        {"adapted_layers": 10, "lora_plus_ratio": 4.0, "batch_rows": 4},
+        "chapeta-limited", "ours", "ours.py", "its recipe under a time limit: the upper 10 layers, a higher rate, LoRA+",
+        {"adapted_layers": 10, "lora_plus_ratio": 4.0, "learning_rate": 1.3e-3},
     ),
     Contestant("trl-bf16", "trl", "trl_sft.py", "defaults, batch 16", PLAIN | {"dtype": "bfloat16", "bf16": True}),
     Contestant("trl-fp32", "trl", "trl_sft.py", "defaults, batch 16, fp32", PLAIN | FP32),
@@ -94,6 +94,11 @@ CONTESTANTS = (
     Contestant(
         "unsloth-upper", "unsloth", "trl_sft.py", "the same, adapters in the upper 10 layers",
         TUNED | FP32 | KEPT | {"train_sampling_strategy": "group_by_length", "adapted_layers": 10},
+    ),
+    Contestant(
+        "unsloth-limited", "unsloth", "trl_sft.py", "the same, and of our recipe under a time limit: rate, batches, LoRA+",
+        FP32 | KEPT | {"train_sampling_strategy": "group_by_length", "adapted_layers": 10, "lora_plus_ratio": 4.0,
+                       "learning_rate": 1.3e-3, "warmup_steps": 0.05, "per_device_train_batch_size": 8},
     ),
     Contestant(
         "unsloth-compiled", "unsloth", "trl_sft.py", "unsloth-fast, its layers compiled",

@@ -82,6 +82,14 @@ def test_rows_beyond_the_limit_are_computed_each_time(model: Any, tmp_path: Path
     assert kept == [True, False, True, False], "two tokens and one: there is room for three"
 
 
+def test_there_is_room_for_rows_until_they_fill_it(model: Any, tmp_path: Path) -> None:
+    frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, tmp_path, limit=4 * 32 * 4)  # four tokens in fp32
+    assert frozen.has_room(ROWS[:1]) and frozen.has_room([ROWS[0], ROWS[0], ROWS[2]])
+    assert not frozen.has_room(ROWS[:2])
+    frozen.keep(ROWS[:1], 1000, CPU)
+    assert frozen.has_room(ROWS[2:3]) and not frozen.has_room(ROWS[1:2])
+
+
 def test_a_full_disk_keeps_nothing_and_changes_nothing(model: Any, tmp_path: Path) -> None:
     frozen = FrozenBelow(model, FIRST_ADAPTED, ROWS, tmp_path)
     with Path("/dev/full").open("r+b", buffering=0) as full:
@@ -90,6 +98,7 @@ def test_a_full_disk_keeps_nothing_and_changes_nothing(model: Any, tmp_path: Pat
             batch = collate(ROWS, CPU)
             torch.testing.assert_close(frozen.answer_hidden(batch, ROWS), answer_hidden(model, batch))
     assert not any(row.ids in frozen._rests for row in ROWS)
+    assert not frozen.has_room(ROWS[:1])
 
 
 def test_what_is_kept_is_read_to_the_bit_and_leaves_no_file(tmp_path: Path) -> None:

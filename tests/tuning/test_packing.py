@@ -71,6 +71,23 @@ def test_losses_and_gradients_are_those_of_the_rows_alone(name: str, shared: int
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_the_last_layer_computes_only_what_is_read(name: str) -> None:
+    model = AutoModelForCausalLM.from_config(CONFIGURATIONS[name]).eval()
+    use_packing(model)
+    computed: list[int] = []
+    for layer in model.base_model.layers[-2:]:
+        layer.mlp.down_proj.register_forward_hook(lambda _module, _inputs, output: computed.append(output.shape[1]))
+    batch = collate([_row(3, 9), _row(3, 5)], CPU)
+    with torch.inference_mode():
+        answer_hidden(model, batch)
+        ids_N, packing = pack([[1, 2, 3, 4], [1, 2, 3, 5, 6]], CPU)
+        model.base_model(input_ids=ids_N[None], position_ids=packing.position_N[None], packing=packing)
+        model(input_ids=torch.tensor([[1, 2, 3]]))
+    assert computed == [len(batch.ids_N), len(batch.predicting_P), 6, 6, 3, 3]
+    assert len(batch.predicting_P) < len(batch.ids_N)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_without_a_packing_rows_of_one_length_are_attended_as_always(name: str) -> None:
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(CONFIGURATIONS[name], attn_implementation="eager").eval()

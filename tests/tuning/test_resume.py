@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,24 @@ def test_interrupted_leaves_a_checkpoint_of_that_step(embedded_model: Path, tmp_
     result = tune(embedded_model, ROWS[:6], ROWS[6:], RECIPE, tmp_path, seed=5, progress=steps.append)
     assert steps[0].step == 3
     assert (result.adapter_peft / lora.WEIGHTS_FILE).read_bytes() == undisturbed
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_interrupted_between_batches_computed_together_goes_on_in_the_same_bytes(
+    embedded_model: Path, tmp_path: Path, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_at_one(progress: TuneProgress) -> None:
+        if progress.step == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "ROWS_AHEAD", 4)
+    recipe = replace(RECIPE, epochs=epochs)
+    whole = tune(embedded_model, ROWS[:6], [], recipe, tmp_path / "whole", seed=5)
+    with pytest.raises(KeyboardInterrupt):
+        tune(embedded_model, ROWS[:6], [], recipe, tmp_path / "halved", seed=5, progress=stop_at_one)
+    halved = tune(embedded_model, ROWS[:6], [], recipe, tmp_path / "halved", seed=5)
+    weights = [(result.adapter_peft / lora.WEIGHTS_FILE).read_bytes() for result in (whole, halved)]
+    assert weights[0] == weights[1]
 
 
 def test_interrupted_while_it_scores_an_epoch_scores_it_again(

@@ -1,6 +1,7 @@
 """Trains with TRL's `SFTTrainer` and PEFT, through Unsloth's loader if asked for. Called with a file of settings.
 
-`own` are arguments of `SFTConfig`, and `dtype`: that of the weights, and `adapted_layers`: how many, counted from above.
+`own` are arguments of `SFTConfig`, and `dtype`: that of the weights, `adapted_layers`: how many, counted from above, and
+`lora_plus_ratio`: how many times as fast as A the matrices B learn, through PEFT's optimiser for it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from noting import Noting  # noqa: E402
 from peft import LoraConfig  # noqa: E402
+from peft.optimizers import create_loraplus_optimizer  # noqa: E402
 from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 from trl import SFTConfig, SFTTrainer  # noqa: E402
 
@@ -30,7 +32,7 @@ LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 def main() -> None:
     out, own = Path(SETTINGS["out"]), dict(SETTINGS["own"])
     noting = Noting(Steps(out, SETTINGS["seconds"]))
-    adapted = own.pop("adapted_layers", None)
+    adapted, ratio = own.pop("adapted_layers", None), own.pop("lora_plus_ratio", None)
     model, tokeniser, lora = loaded(own.pop("dtype"), own.get("gradient_checkpointing", True), adapted)
     lines = [json.loads(line) for line in Path(SETTINGS["train"]).read_text(encoding="utf-8").splitlines()]
     rows = Dataset.from_list([{"prompt": it["prompt"], "completion": it["answer"]} for it in lines])
@@ -40,6 +42,14 @@ def main() -> None:
     )  # fmt: skip
 
     class Counting(SFTTrainer):
+        def create_optimizer(self, *rest: Any) -> Any:
+            if ratio is None:
+                return super().create_optimizer(*rest)
+            self.optimizer = create_loraplus_optimizer(
+                self.model, torch.optim.AdamW, lr=config.learning_rate, loraplus_lr_ratio=ratio, fused=True
+            )
+            return self.optimizer
+
         def training_step(self, model: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
             mask = inputs.get("attention_mask")
             noting.tokens += int(inputs["input_ids"].numel() if mask is None else mask.sum())

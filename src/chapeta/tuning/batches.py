@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -79,10 +79,11 @@ def collate(rows: Sequence[TokenisedRow], device: torch.device) -> Batch:
     def tensor(values: Sequence[Any], dtype: torch.dtype) -> torch.Tensor:
         return torch.tensor(values, dtype=dtype, device=device)
 
+    predicting_P = tensor(predicting, torch.long)
     return Batch(
         ids_N,
-        packing,
-        tensor(predicting, torch.long),
+        replace(packing, read_P=predicting_P),
+        predicting_P,
         tensor(targets, torch.long),
         tensor(weights, torch.float32),
         tensor(numbers, torch.long),

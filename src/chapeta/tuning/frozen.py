@@ -40,11 +40,10 @@ class FrozenBelow:
         self._shared = shared_beginning([row.ids[:-1] for row in rows])
         self._beginning: torch.Tensor | None = None
         self._folder = folder
+        self._token_bytes = base.config.hidden_size * model.dtype.itemsize
         self._limit = min(limit, int(FREE_SHARE * shutil.disk_usage(folder).free))
         self._rests = Rests(folder, self._limit)
-        rest_tokens = sum(len(ids) - 1 - self._shared for ids in {row.ids for row in rows})
-        whole = rest_tokens * base.config.hidden_size * model.dtype.itemsize
-        self.kept_share = min(1.0, self._limit / max(1, whole))
+        self.kept_share = min(1.0, self._limit / max(1, self._rest_bytes(rows)))
 
     def anew(self) -> FrozenBelow:
         """The same with nothing kept."""
@@ -65,10 +64,17 @@ class FrozenBelow:
         )
         return output.last_hidden_state[0][batch.predicting_P]
 
+    def has_room(self, rows: Sequence[TokenisedRow]) -> bool:
+        """Whether all of these rows can still be kept."""
+        return self._rest_bytes(rows) <= self._rests.room
+
     def keep(self, rows: Sequence[TokenisedRow], micro_batch_tokens: int, device: torch.device) -> None:
         """Computes what training on a batch would have kept: a resumed run goes through its first epoch so."""
         for numbers in token_budget_batches([row.ids for row in rows], micro_batch_tokens):
             self._compute([rows[number] for number in numbers], device)
+
+    def _rest_bytes(self, rows: Sequence[TokenisedRow]) -> int:
+        return self._token_bytes * sum(len(ids) - 1 - self._shared for ids in {row.ids for row in rows})
 
     def _compute(self, rows: Sequence[TokenisedRow], device: torch.device) -> dict[Ids, torch.Tensor]:
         """Computes the rows that are not kept, keeps them where there is room, and returns them: ids → rest×H."""
@@ -97,7 +103,7 @@ class Rests:
 
     def __init__(self, folder: Path, room: int) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - open as long as the object lives
-        self._room = room
+        self.room = room
         self._places: dict[Ids, tuple[int, torch.Size, torch.dtype, torch.device]] = {}
         self._end = 0
 
@@ -107,17 +113,17 @@ class Rests:
     def keep(self, ids: Ids, rest: torch.Tensor) -> None:
         """Keeps it if there is room, and if the disk takes it."""
         content = memoryview(rest.cpu().contiguous().flatten().view(torch.uint8).numpy())
-        if content.nbytes > self._room:
+        if content.nbytes > self.room:
             return
         try:
             self._file.seek(self._end)
             written = self._file.write(content)
         except OSError:  # the disk is full
-            written = 0
+            written = self.room = 0
         if written == content.nbytes:
             self._places[ids] = (self._end, rest.shape, rest.dtype, rest.device)
             self._end += content.nbytes
-            self._room -= content.nbytes
+            self.room -= content.nbytes
 
     def read(self, ids: Ids) -> torch.Tensor:
         """What was kept, to the bit."""

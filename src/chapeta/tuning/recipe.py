@@ -114,8 +114,8 @@ def choose_recipe(
         "adapted_layers": layers,
         "rank": _rank(data, max(1, int(model.parameters_per_rank * share))),
         "epochs": _epochs(data.rows),
-        "batch_rows": _batch_rows(data.rows, limited),
-        "learning_rate": _learning_rate(model),
+        "batch_rows": _batch_rows(data.rows),
+        "learning_rate": _learning_rate(model, limited),
         "lora_plus_ratio": _lora_plus_ratio(limited),
         "max_tokens": _max_tokens(data, model),
     }
@@ -170,8 +170,8 @@ def _epochs(rows: int) -> tuple[int, str]:
     return epochs, f"{rows:,} rows: fewer rows are read more often; the best checkpoint on validation is kept."
 
 
-def _batch_rows(rows: int, limited: bool) -> tuple[int, str]:
-    batch = 4 if rows < 60 or (limited and rows < 1_000) else 8 if rows < 1_000 else 16
+def _batch_rows(rows: int) -> tuple[int, str]:
+    batch = 4 if rows < 60 else 8 if rows < 1_000 else 16
     return batch, f"{rows:,} rows: LoRA prefers small batches, and {math.ceil(rows / batch):,} steps an epoch suffice."
 
 
@@ -181,16 +181,18 @@ def _lora_plus_ratio(limited: bool) -> tuple[float, str]:
     return 4.0, "The matrices B learn faster under a time limit: that gets as far in fewer steps (LoRA+)."
 
 
-def _learning_rate(model: ModelShape) -> tuple[float, str]:
+def _learning_rate(model: ModelShape, limited: bool) -> tuple[float, str]:
     exponent = LEARNING_RATE_EXPONENTS.get(model.architecture, CAUTIOUS_EXPONENT)
-    rate = 5e-4 * (2000 / model.hidden_size) ** exponent
+    rate = float(f"{5e-4 * (2000 / model.hidden_size) ** exponent:.2g}")
     rule = f"5e-4 × (2000 / {model.hidden_size})^{exponent} for {model.architecture}"
-    if rate > MAX_LEARNING_RATE:
-        return (
-            MAX_LEARNING_RATE,
-            f"{rule} gives {rate:.1e}; capped: on so small a model more costs general ability and scores no better.",
-        )
-    return float(f"{rate:.2g}"), f"{rule}."
+    if rate <= MAX_LEARNING_RATE:
+        return rate, f"{rule}."
+    if limited:
+        return rate, f"{rule}; not capped under a time limit: a higher rate gets as far in half the steps."
+    return (
+        MAX_LEARNING_RATE,
+        f"{rule} gives {rate:.1e}; capped: on so small a model more costs general ability and scores no better.",
+    )
 
 
 def _max_tokens(data: DataShape, model: ModelShape) -> tuple[int, str]:
