@@ -40,7 +40,7 @@ class FrozenBelow:
         self._shared = shared_beginning([row.ids[:-1] for row in rows])
         self._beginning: torch.Tensor | None = None
         self._folder = folder
-        self._token_bytes = base.config.hidden_size * model.dtype.itemsize
+        self._token_bytes: int = base.config.hidden_size * model.dtype.itemsize
         self._limit = min(limit, int(FREE_SHARE * shutil.disk_usage(folder).free))
         self._rests = Rests(folder, self._limit)
         self.kept_share = min(1.0, self._limit / max(1, self._rest_bytes(rows)))
