@@ -31,7 +31,7 @@ from chapeta.tuning.trainer import OnProgress, TuneProgress
 from chapeta.tuning.validate import validate
 
 PLACES_AT_ONCE = 512  # of vocabulary-wide logits in the loss; more are cut up and computed again going backward
-ROWS_AHEAD = 32  # small batches are computed together below the adapters: 8 % of two epochs of batches of 8
+ROWS_AHEAD = 32  # small batches are computed together below the adapters: products of few rows are slow
 Score = Callable[[State], float]
 
 
